@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config'
+
+/** Node-side tests. The browser and Electron suites are projects of their own so that they can run alone. */
+const common = { testTimeout: 60_000, hookTimeout: 120_000 }
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'unit',
+          include: ['tests/{unit,contract,migrations}/**/*.test.ts'],
+          environment: 'node',
+        },
+      },
+      { test: { ...common, name: 'integration', include: ['tests/integration/**/*.test.ts'], environment: 'node' } },
+      {
+        test: {
+          ...common,
+          name: 'web',
+          include: ['tests/e2e/web/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 240_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'electron',
+          include: ['tests/e2e/electron/**/*.test.ts'],
+          environment: 'node',
+          testTimeout: 240_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
