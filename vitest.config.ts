@@ -14,7 +14,14 @@ export default defineConfig({
           environment: 'node',
         },
       },
-      { test: { ...common, name: 'integration', include: ['tests/integration/**/*.test.ts'], environment: 'node' } },
+      {
+        test: {
+          ...common,
+          name: 'integration',
+          include: ['tests/integration/**/*.test.ts'],
+          environment: 'node',
+        },
+      },
       {
         test: {
           ...common,

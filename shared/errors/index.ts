@@ -104,10 +104,14 @@ export function toKestrelError(error: unknown): KestrelError {
       })
     case 'EACCES':
     case 'EPERM':
-      return new KestrelError('file-unreadable', 'This computer does not allow Kestrel to open that file or folder.', {
-        remedy: 'Check the permissions of the folder, or choose another one.',
-        cause: error,
-      })
+      return new KestrelError(
+        'file-unreadable',
+        'This computer does not allow Kestrel to open that file or folder.',
+        {
+          remedy: 'Check the permissions of the folder, or choose another one.',
+          cause: error,
+        },
+      )
     case 'ENOENT':
       return new KestrelError('file-missing', 'The file or folder is no longer there.', { cause: error })
     default:

@@ -8,7 +8,8 @@ export const MAX_FRAME_BYTES = 512 * 1024 * 1024
 
 /** Puts a length in front of a payload. @throws RangeError when the payload is over MAX_FRAME_BYTES. */
 export function encodeFrame(payload: Uint8Array): Uint8Array {
-  if (payload.byteLength > MAX_FRAME_BYTES) throw new RangeError(`frame of ${payload.byteLength} bytes is over the limit`)
+  if (payload.byteLength > MAX_FRAME_BYTES)
+    throw new RangeError(`frame of ${payload.byteLength} bytes is over the limit`)
   const frame = new Uint8Array(4 + payload.byteLength)
   new DataView(frame.buffer).setUint32(0, payload.byteLength, true)
   frame.set(payload, 4)

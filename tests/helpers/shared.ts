@@ -3,7 +3,9 @@ import { resolve } from 'node:path'
 import { describe } from 'vitest'
 
 /** Folder with real pictures and backbones that are never part of the project. */
-export const sharedRoot = resolve(process.env['KESTREL_SHARED'] ?? resolve(import.meta.dirname, '../../../shared'))
+export const sharedRoot = resolve(
+  process.env['KESTREL_SHARED'] ?? resolve(import.meta.dirname, '../../../shared'),
+)
 
 export const sharedPath = (relative: string): string => resolve(sharedRoot, relative)
 
