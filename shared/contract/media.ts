@@ -1,0 +1,34 @@
+/**
+ * Addresses of pictures and files behind the door. Always by id, never by path. GET only; answered with the right
+ * content type, `nosniff` and a private cache header. All are relative to the page's origin.
+ */
+const part = encodeURIComponent
+
+export const mediaUrl = {
+  /** Thumbnail, longest edge 320 px. */
+  thumbnail: (projectId: string, pictureId: number) => `/media/${part(projectId)}/thumb/${pictureId}`,
+  /** Large, upright, in a format every browser shows; longest edge at most 2048 px. */
+  preview: (projectId: string, pictureId: number) => `/media/${part(projectId)}/preview/${pictureId}`,
+  /** Picture `index` (0–5) of a recent project's strip; works while the project is closed. */
+  recentStrip: (projectId: string, index: number) => `/media/recent/${part(projectId)}/${index}`,
+  /** A picture given to the model in Use. */
+  prediction: (projectId: string, predictionId: string) =>
+    `/media/${part(projectId)}/prediction/${part(predictionId)}`,
+  /** Table of a folder prediction as CSV (download). */
+  predictionsCsv: (projectId: string, jobId: string) =>
+    `/media/${part(projectId)}/predictions/${part(jobId)}.csv`,
+  /** An export as zip (download). */
+  exportZip: (projectId: string, exportId: string) =>
+    `/media/${part(projectId)}/export/${part(exportId)}.zip`,
+  /** Diagnostics as zip (download). */
+  diagnostics: () => '/media/diagnostics.zip',
+}
+
+/**
+ * Upload (browser mode, pasted and camera pictures): `POST /upload` answers `{ token }`; then one
+ * `PUT /upload/TOKEN?path=relative%2Fname.jpg` per file with the bytes as body. The token is then a source like any other.
+ */
+export const uploadUrl = {
+  begin: () => '/upload',
+  file: (token: string, relativePath: string) => `/upload/${part(token)}?path=${part(relativePath)}`,
+}

@@ -1,0 +1,179 @@
+import { z } from 'zod'
+import { call, ci95, ok, projectRef, runRef, splitChoice, window } from './base.ts'
+import { splitNames, trainMetricSchema } from './trainer.ts'
+
+export const trainConfigSchema = z.object({
+  recipe: z.enum(['head', 'pixels']),
+  backboneId: z.string().nullable(),
+  split: splitChoice,
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1),
+  folds: z.int().min(0).max(50).default(5),
+})
+export type TrainConfig = z.infer<typeof trainConfigSchema>
+
+export const trainingOptionsSchema = z.object({
+  /** The good default for this project. */
+  recommended: trainConfigSchema,
+  usable: z.int(),
+  unlabelled: z.int(),
+  excluded: z.int(),
+  perLabel: z.array(z.object({ labelId: z.int(), pictures: z.int() })),
+  split: z.object({ train: z.int(), val: z.int(), test: z.int() }),
+  /** Pictures whose split was given by train/val/test folders. */
+  splitFixed: z.int(),
+  /** Why training cannot start, in words with the next step; empty when it can. */
+  blockers: z.array(z.object({ code: z.string(), words: z.string() })),
+  /** What is worth knowing before: few pictures in a class, strong imbalance … */
+  warnings: z.array(z.object({ code: z.string(), words: z.string() })),
+})
+export type TrainingOptions = z.infer<typeof trainingOptionsSchema>
+
+export const forecastSchema = z.object({
+  seconds: z.number(),
+  featuresSeconds: z.number(),
+  fitSeconds: z.number(),
+  cachedPictures: z.int(),
+  /** `measured` on this machine before, or `estimated` from the catalogue. */
+  basis: z.enum(['measured', 'estimated']),
+})
+export type Forecast = z.infer<typeof forecastSchema>
+
+export const training = {
+  options: call.input(projectRef).output(trainingOptionsSchema),
+  forecast: call.input(projectRef.extend({ config: trainConfigSchema })).output(forecastSchema),
+  start: call
+    .input(projectRef.extend({ config: trainConfigSchema }))
+    .output(z.object({ runId: z.string(), jobId: z.string() })),
+  /** Asks for an end with the best so far; enforced after a deadline. */
+  stop: call.input(runRef).output(ok),
+}
+
+/** Figures of one part of the data. Rows of `confusion` are true, columns predicted, order of the run's classes. */
+export const metricsSchema = z.object({
+  accuracy: z.number(),
+  accuracy_ci95: ci95,
+  macro_f1: z.number(),
+  log_loss: z.number(),
+  top5: z.number(),
+  per_class: z.array(
+    z.object({
+      label: z.string(),
+      precision: z.number(),
+      recall: z.number(),
+      f1: z.number(),
+      support: z.int(),
+    }),
+  ),
+  confusion: z.array(z.array(z.int())),
+})
+export type Metrics = z.infer<typeof metricsSchema>
+
+export const runSchema = z.object({
+  runId: z.string(),
+  /** 1, 2, 3 … within the project. */
+  number: z.int(),
+  name: z.string(),
+  state: z.enum(['running', 'done', 'stopped', 'failed', 'interrupted']),
+  config: trainConfigSchema,
+  backboneName: z.string().nullable(),
+  createdAt: z.number(),
+  seconds: z.number().nullable(),
+  /** Label ids (null when the label is gone) and names in the order of the confusion matrix. */
+  classes: z.array(z.object({ labelId: z.int().nullable(), name: z.string(), colour: z.int() })),
+  counts: z.object({ train: z.int(), val: z.int(), test: z.int() }),
+  testAccuracy: z.number().nullable(),
+  testAccuracyCi95: ci95.nullable(),
+  valAccuracy: z.number().nullable(),
+  outOfFoldAccuracy: z.number().nullable(),
+  regularisation: z.number().nullable(),
+  stopped: z.object({ reason: z.string(), message: z.string() }).nullable(),
+  error: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }).nullable(),
+  /** Pictures or labels have changed since. */
+  stale: z.boolean(),
+})
+export type Run = z.infer<typeof runSchema>
+
+export const runs = {
+  list: call.input(projectRef).output(z.array(runSchema)),
+  get: call.input(runRef).output(runSchema),
+  /** The curve, for a window that opens late. Live steps come as `metric` events. */
+  curve: call.input(runRef).output(z.array(trainMetricSchema)),
+  rename: call.input(runRef.extend({ name: z.string().min(1).max(200) })).output(runSchema),
+  /** Moves the run's model to the trash folder of the project; undoable until it is emptied. */
+  remove: call.input(runRef).output(ok),
+  passport: call.input(runRef).output(z.record(z.string(), z.unknown())),
+}
+
+export const evaluationParts = ['test', 'outOfFold'] as const
+export type EvaluationPart = (typeof evaluationParts)[number]
+
+const evaluationRowSchema = z.object({
+  pictureId: z.int(),
+  name: z.string(),
+  /** Indices into the run's classes. */
+  trueClass: z.int(),
+  predicted: z.int(),
+  confidence: z.number(),
+  /** The label it has now. */
+  labelId: z.int().nullable(),
+  excluded: z.boolean(),
+  confirmed: z.boolean(),
+  split: z.enum(splitNames),
+})
+export type EvaluationRow = z.infer<typeof evaluationRowSchema>
+
+export const flipSchema = z.object({
+  pictureId: z.int(),
+  name: z.string(),
+  labelId: z.int().nullable(),
+  /** Label names said by run a and run b. */
+  before: z.string(),
+  after: z.string(),
+  kind: z.enum(['fixed', 'broken', 'changed']),
+})
+export type Flip = z.infer<typeof flipSchema>
+
+export const evaluation = {
+  summary: call.input(runRef.extend({ part: z.enum(evaluationParts) })).output(
+    z.object({
+      metrics: metricsSchema,
+      pictures: z.int(),
+      /** What a model that always says the most frequent class would get. */
+      majorityAccuracy: z.number(),
+      /** Honesty about the test: how many test pictures were opened in Results, relabelled or excluded since the split. */
+      testOpened: z.int(),
+      testChanged: z.int(),
+      /** "About n more pictures of this class should help most", or null. */
+      advice: z.object({ classIndex: z.int(), words: z.string() }).nullable(),
+    }),
+  ),
+  /** Pictures of a cell, a row (predicted null), a column (true null) or all; most certain first. Opening test pictures is counted. */
+  pictures: call
+    .input(
+      runRef.extend({
+        part: z.enum(evaluationParts),
+        trueClass: z.int().min(0).nullable(),
+        predicted: z.int().min(0).nullable(),
+        only: z.enum(['all', 'wrong', 'right']).default('all'),
+        ...window.shape,
+      }),
+    )
+    .output(z.object({ total: z.int(), rows: z.array(evaluationRowSchema) })),
+  /** Which pictures flipped between two runs, on the pictures both have predicted. */
+  flips: call
+    .input(
+      projectRef.extend({ a: z.string(), b: z.string(), part: z.enum(evaluationParts), ...window.shape }),
+    )
+    .output(
+      z.object({
+        compared: z.int(),
+        fixed: z.int(),
+        broken: z.int(),
+        changed: z.int(),
+        rows: z.array(flipSchema),
+      }),
+    ),
+}
