@@ -7,8 +7,7 @@ export const call = oc.errors({ KESTREL: { status: 422, data: wireErrorSchema } 
 
 export const projectRef = z.object({ projectId: z.string().max(64) })
 export const ok = z.object({ ok: z.literal(true) })
-/** Stands for dropped or chosen paths, or uploaded files. The page never sees a path it can use. */
-export const sourceToken = z.string().min(8).max(128)
+export { sourceToken } from './tokens.ts'
 export const jobRef = z.object({ jobId: z.string() })
 export const runRef = projectRef.extend({ runId: z.string().max(64) })
 export const window = z.object({ offset: z.int().min(0), limit: z.int().min(1).max(500) })
