@@ -1,5 +1,5 @@
 import { assignFolds } from '#shared/domain/splits.ts'
-import { defaultStrength, fitOne, fitPath, silent, strengthGrid } from './path.ts'
+import { defaultStrength, fitOne, fitPath, refitPath, silent, strengthGrid } from './path.ts'
 import type { Cut, FitControl, Tried } from './path.ts'
 import type { SoftmaxProblem } from './problem.ts'
 
@@ -11,6 +11,8 @@ export interface WarmStart {
   final: Float64Array
   /** By strength, fitted on the training pictures alone. */
   byStrength: ReadonlyMap<number, Float64Array>
+  /** Few labels and pictures are different: the best strength is looked for near the earlier one only. */
+  smallChange: boolean
 }
 
 export interface HeadInput {
@@ -61,13 +63,16 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
     }
   }
 
-  const path = await fitPath(problem, cuts, {
-    grid: input.grid ?? strengthGrid,
-    control,
-    ...(warm && val.total > 0
-      ? { warm: new Map([...warm.byStrength].map(([strength, point]) => [strength, [point]])) }
-      : {}),
-  })
+  const usable = warm && val.total > 0 && warm.byStrength.size > 0 ? warm : null
+  const path = usable?.smallChange
+    ? await refitPath(problem, cuts[0]!, usable.byStrength, 1, control)
+    : await fitPath(problem, cuts, {
+        grid: input.grid ?? strengthGrid,
+        control,
+        ...(usable
+          ? { warm: new Map([...usable.byStrength].map(([strength, point]) => [strength, [point]])) }
+          : {}),
+      })
   const best = path.tried[path.best]
   if (!best) {
     // Stopped or broken before the first strength was judged on every inner fold: what there is comes from the start.

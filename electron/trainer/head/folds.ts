@@ -1,6 +1,7 @@
 import { assignFolds } from '#shared/domain/splits.ts'
-import { fitOne, fitPath, silent, strengthGrid } from './path.ts'
-import type { Cut, FitControl } from './path.ts'
+import { fitOne, fitPath, refitPath, silent, strengthGrid } from './path.ts'
+import type { Cut, FitControl, PathResult } from './path.ts'
+import type { WarmStart } from './fit.ts'
 import type { SoftmaxProblem } from './problem.ts'
 
 /** What an earlier run's folds reached, on the scale of the present features. */
@@ -12,6 +13,7 @@ export interface WarmFolds {
   inner: readonly ReadonlyMap<number, Float64Array>[]
   /** Per fold: fitted without this fold, with its chosen strength. */
   outer: readonly Float64Array[]
+  smallChange: WarmStart['smallChange']
 }
 
 export interface FoldsInput {
@@ -69,15 +71,7 @@ export async function outOfFold(input: FoldsInput): Promise<FoldsResult | null> 
       fit: problem.rowSet((row) => fold[row] !== held && judgeFold[row] !== judged),
       judge: problem.rowSet((row) => fold[row] !== held && judgeFold[row] === judged),
     }
-    const known = warm?.inner[held]
-    const path =
-      cut.judge.total > 0 && cut.fit.total > 0
-        ? await fitPath(problem, [cut], {
-            grid: input.grid ?? strengthGrid,
-            control,
-            ...(known ? { warm: new Map([...known].map(([strength, point]) => [strength, [point]])) } : {}),
-          })
-        : null
+    const path = cut.judge.total > 0 && cut.fit.total > 0 ? await choose(input, cut, held, control) : null
     if (path?.stopped === 'asked') return null
     const best = path?.tried[path.best]
     const strength = best?.strength ?? strengthGrid[Math.floor(strengthGrid.length / 2)]!
@@ -94,6 +88,18 @@ export async function outOfFold(input: FoldsInput): Promise<FoldsResult | null> 
     input.onFold?.(held + 1)
   }
   return result
+}
+
+function choose(input: FoldsInput, cut: Cut, held: number, control: FitControl): Promise<PathResult> {
+  const { problem, warm, grid = strengthGrid } = input
+  const known = warm?.inner[held]
+  if (!known || known.size === 0) return fitPath(problem, [cut], { grid, control })
+  if (warm.smallChange) return refitPath(problem, cut, known, 0, control)
+  return fitPath(problem, [cut], {
+    grid,
+    control,
+    warm: new Map([...known].map(([strength, point]) => [strength, [point]])),
+  })
 }
 
 function placeInFolds({ labels, keys, seed, k, warm }: FoldsInput): number[] {

@@ -108,6 +108,46 @@ export async function fitPath(
   return { tried, best, steps, stopped: null }
 }
 
+/**
+ * The same choice after a small change (a label mended, a few pictures more), from an earlier run's parameters for every
+ * strength: they are judged as they are, and only the best and its `neighbours` on either side are fitted again. The
+ * figures of the others in `tried` are therefore those of the earlier parameters on the present pictures.
+ */
+export async function refitPath(
+  problem: SoftmaxProblem,
+  cut: Cut,
+  warm: ReadonlyMap<number, Float64Array>,
+  neighbours: number,
+  control: FitControl = silent,
+): Promise<PathResult> {
+  const tried: Tried[] = []
+  let best = -1
+  for (const strength of [...warm.keys()].sort((a, b) => b - a)) {
+    const point = warm.get(strength)!
+    const { loss, accuracy } = await judge(problem, cut, point, strength)
+    if (!Number.isFinite(loss)) continue
+    tried.push({ strength, valLogLoss: loss, valAccuracy: accuracy, points: [point] })
+    if (best === -1 || loss < tried[best]!.valLogLoss - TIE) best = tried.length - 1
+  }
+  if (best === -1) return fitPath(problem, [cut], { control })
+  let steps = 0
+  let chosen = -1
+  for (
+    let index = Math.max(0, best - neighbours);
+    index <= Math.min(tried.length - 1, best + neighbours);
+    index++
+  ) {
+    const entry = tried[index]!
+    const fit = await fitOne(problem, cut, entry.strength, entry.points[0]!, control, steps)
+    steps += fit.steps
+    const { loss, accuracy } = await judge(problem, cut, fit.point, entry.strength)
+    tried[index] = { strength: entry.strength, valLogLoss: loss, valAccuracy: accuracy, points: [fit.point] }
+    if (chosen === -1 || loss < tried[chosen]!.valLogLoss - TIE) chosen = index
+    if (fit.stopped) return { tried, best: chosen, steps, stopped: fit.stopped }
+  }
+  return { tried, best: chosen, steps, stopped: null }
+}
+
 export interface OneFit {
   point: Float64Array
   steps: number
