@@ -9,7 +9,8 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE labels (
-  id       INTEGER PRIMARY KEY,
+  -- Never used twice: undo may bring a removed label back.
+  id       INTEGER PRIMARY KEY AUTOINCREMENT,
   name     TEXT NOT NULL,
   -- NFC, lower case: two labels may not differ in case alone.
   name_key TEXT NOT NULL UNIQUE,
@@ -23,10 +24,15 @@ CREATE TABLE imports (
   state      TEXT NOT NULL CHECK (state IN ('scanning', 'running', 'done', 'cancelled', 'failed')),
   -- JSON: roots, rule, label, split and storage choices; what is needed to go on after a restart.
   options    TEXT NOT NULL,
+  -- Sums, so that the list of files can be thinned out when the import is over.
+  read       INTEGER NOT NULL DEFAULT 0,
+  duplicates INTEGER NOT NULL DEFAULT 0,
+  refused    INTEGER NOT NULL DEFAULT 0,
   started_at INTEGER NOT NULL,
   ended_at   INTEGER
 ) STRICT;
 
+-- What an import still has to do, and what it could not read. Rows of read files go when the import is over.
 CREATE TABLE import_files (
   import_id INTEGER NOT NULL REFERENCES imports (id) ON DELETE CASCADE,
   position  INTEGER NOT NULL,
@@ -34,6 +40,7 @@ CREATE TABLE import_files (
   -- Relative to what was dropped, '/' between folders.
   relative  TEXT NOT NULL,
   bytes     INTEGER NOT NULL,
+  modified  INTEGER NOT NULL,
   label     TEXT,
   split     TEXT CHECK (split IN ('train', 'val', 'test')),
   state     TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'read', 'duplicate', 'refused')),
@@ -41,23 +48,25 @@ CREATE TABLE import_files (
   message   TEXT,
   PRIMARY KEY (import_id, position)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX import_files_by_state ON import_files (import_id, state);
+CREATE INDEX import_files_waiting ON import_files (import_id, position) WHERE state = 'waiting';
+CREATE INDEX import_files_with_problem ON import_files (import_id, position) WHERE code IS NOT NULL;
 
 CREATE TABLE pictures (
   id              INTEGER PRIMARY KEY,
   sha256          TEXT NOT NULL UNIQUE,
   name            TEXT NOT NULL,
+  -- NFC, lower case: what search and the sort by name look at.
+  name_key        TEXT NOT NULL,
   -- Relative to the project folder when copied, absolute when left in place.
   file            TEXT NOT NULL,
   stored          TEXT NOT NULL CHECK (stored IN ('copy', 'reference')),
+  -- Relative to what was imported; for the eye only.
   origin          TEXT NOT NULL,
-  -- Of the source file at import: recognises an unchanged file without reading it.
-  source_path     TEXT NOT NULL,
-  source_modified INTEGER NOT NULL,
   format          TEXT NOT NULL,
   bytes           INTEGER NOT NULL,
   width           INTEGER NOT NULL,
   height          INTEGER NOT NULL,
+  pixels          INTEGER NOT NULL GENERATED ALWAYS AS (width * height) VIRTUAL,
   orientation     INTEGER NOT NULL,
   -- 64 bits as 16 hexadecimal digits.
   perceptual_hash TEXT NOT NULL,
@@ -65,22 +74,52 @@ CREATE TABLE pictures (
   brightness      REAL NOT NULL,
   -- JSON array of {code, words}.
   findings        TEXT NOT NULL DEFAULT '[]',
-  has_findings    INTEGER NOT NULL GENERATED ALWAYS AS (findings <> '[]') STORED,
+  has_findings    INTEGER NOT NULL GENERATED ALWAYS AS (findings <> '[]') VIRTUAL,
   label_id        INTEGER REFERENCES labels (id),
   -- Given by train/val/test folders; kept by every split.
   fixed_split     TEXT CHECK (fixed_split IN ('train', 'val', 'test')),
   -- Of the newest dataset version, for filters.
   split           TEXT CHECK (split IN ('train', 'val', 'test')),
-  excluded        INTEGER NOT NULL DEFAULT 0,
-  confirmed       INTEGER NOT NULL DEFAULT 0,
+  excluded        INTEGER NOT NULL DEFAULT 0 CHECK (excluded IN (0, 1)),
+  -- The person said "it is right" against the model.
+  confirmed       INTEGER NOT NULL DEFAULT 0 CHECK (confirmed IN (0, 1)),
+  -- What the newest run says of it, by a model that did not learn from it, and how sure it is.
+  says_label_id   INTEGER,
+  says_confidence REAL,
+  -- How much the newest run contradicts the label; falls to 0 when the label is mended or confirmed.
+  doubt           REAL NOT NULL GENERATED ALWAYS AS (
+    CASE WHEN says_label_id IS NULL OR says_label_id IS label_id OR confirmed = 1 THEN 0.0
+         ELSE ifnull(says_confidence, 0.0) END) VIRTUAL,
   added_at        INTEGER NOT NULL,
   import_id       INTEGER REFERENCES imports (id)
 ) STRICT;
-CREATE INDEX pictures_by_label ON pictures (excluded, label_id, id);
-CREATE INDEX pictures_by_split ON pictures (excluded, split, id);
-CREATE INDEX pictures_by_name ON pictures (excluded, name, id);
-CREATE INDEX pictures_by_source ON pictures (source_path);
-CREATE INDEX pictures_with_findings ON pictures (excluded, id) WHERE findings <> '[]';
+-- Each view of the grid is an ordered walk over one of these; "excluded" comes along so that no row is fetched.
+CREATE INDEX pictures_by_label ON pictures (label_id, id, excluded);
+CREATE INDEX pictures_by_split ON pictures (split, id, excluded);
+CREATE INDEX pictures_by_name ON pictures (name_key, excluded, label_id);
+CREATE INDEX pictures_by_size ON pictures (pixels, excluded);
+CREATE INDEX pictures_by_sharpness ON pictures (sharpness, excluded);
+CREATE INDEX pictures_by_doubt ON pictures (doubt DESC, excluded);
+CREATE INDEX pictures_excluded ON pictures (id) WHERE excluded = 1;
+CREATE INDEX pictures_with_findings ON pictures (id, excluded) WHERE has_findings = 1;
+CREATE INDEX pictures_counted ON pictures (excluded, label_id, split);
+
+-- Files on the person's disk that were imported: an unchanged one is recognised without reading it, a moved one by content.
+CREATE TABLE sources (
+  path       TEXT PRIMARY KEY,
+  bytes      INTEGER NOT NULL,
+  modified   INTEGER NOT NULL,
+  -- Null when it could not be read; then code and message say why.
+  picture_id INTEGER REFERENCES pictures (id),
+  code       TEXT,
+  message    TEXT,
+  -- What its folder said last time. A label changed by hand since then is not taken back.
+  label      TEXT,
+  split      TEXT,
+  -- 1: it was gone the last time its folder was looked at.
+  gone       INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sources_by_picture ON sources (picture_id);
 
 -- Done and undone actions, newest 100 kept. 'forward' and 'backward' are JSON (see labelling/history.ts).
 CREATE TABLE history (

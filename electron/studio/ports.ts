@@ -1,0 +1,68 @@
+import type { Hono } from 'hono'
+import type { EventBus } from './events/event-bus.ts'
+import type { JobRunner } from './jobs/job-runner.ts'
+import type { Log } from './log.ts'
+import type { TrainerLauncher } from './parent-link.ts'
+import type { OpenProject, ProjectRegistry } from './projects/open-project.ts'
+
+/** A file of a source, readable at `path` now. */
+export interface SourceFile {
+  path: string
+  /** Relative to what was dropped, '/' between folders. */
+  relative: string
+  bytes: number
+}
+
+/** What the person dropped, chose or uploaded, behind its token. */
+export interface SourceAccess {
+  /** Paths as dropped. @throws KestrelError not-found when the token is unknown or for another purpose */
+  paths(token: string, purpose: 'read' | 'write'): string[]
+  /**
+   * Files that may be pictures, in a stable order; system files and hidden ones are left out. Entries of a zip are
+   * written into `into` first (caps and names checked).
+   * @throws KestrelError not-found, archive-unsafe, archive-too-large, archive-damaged
+   */
+  files(token: string, options: { into: string; signal?: AbortSignal }): AsyncIterable<SourceFile>
+}
+
+/** Puts single pictures into a project: ✓ / ✗ in Use. */
+export interface AddPicture {
+  /**
+   * @param path a picture file; it is copied.
+   * @param name for the eye
+   * @param label an existing one, or a name that is looked up and made when new
+   * @throws KestrelError when it cannot be read
+   */
+  addPicture(
+    project: OpenProject,
+    picture: { path: string; name: string; label: { labelId: number } | { name: string } | null },
+  ): Promise<{ pictureId: number; alreadyThere: boolean }>
+}
+
+/** What every capability may ask for. */
+export interface StudioPorts {
+  version: string
+  mode: 'desktop' | 'browser'
+  /** User-data folder. */
+  home: string
+  log: Log
+  bus: EventBus
+  jobs: JobRunner
+  registry: ProjectRegistry
+  sources: SourceAccess
+  datasets: AddPicture
+  launcher: TrainerLauncher
+  /** Brings the start page's entry (strip, pictures, accuracy) up to date; cheap, asynchronous, never throws. */
+  refreshRecent(projectId: string): void
+}
+
+/** Called by the projects capability around a project's life. */
+export interface ProjectHooks {
+  /** Recovery: an interrupted run is marked, an import goes on. */
+  opened?(project: OpenProject): void
+  /** Let go of what belongs to the project; its jobs have ended. */
+  closing?(project: OpenProject): void | Promise<void>
+}
+
+/** Routes below `/media` of a capability: `media.get('/:projectId/prediction/:predictionId', …)`. */
+export type MediaRoutes = (media: Hono) => void

@@ -1,0 +1,62 @@
+import type { ProjectDatabase } from './database.ts'
+
+export interface LabelRow {
+  id: number
+  name: string
+  colour: number
+  position: number
+}
+
+/** Two labels may not differ in case or in how an accent is written alone. */
+export const nameKey = (name: string): string => name.normalize('NFC').toLowerCase()
+
+export type LabelsRepository = ReturnType<typeof createLabelsRepository>
+
+export function createLabelsRepository({ sql }: ProjectDatabase) {
+  const columns = 'id, name, colour, position'
+  const all = sql.prepare<[], LabelRow>(`SELECT ${columns} FROM labels ORDER BY position, id`)
+  const byId = sql.prepare<[number], LabelRow>(`SELECT ${columns} FROM labels WHERE id = ?`)
+  const byKey = sql.prepare<[string], LabelRow>(`SELECT ${columns} FROM labels WHERE name_key = ?`)
+  const insert = sql.prepare<[number | null, string, string, number, number]>(
+    'INSERT INTO labels (id, name, name_key, colour, position) VALUES (?, ?, ?, ?, ?)',
+  )
+  const update = sql.prepare<[string, string, number, number, number]>(
+    'UPDATE labels SET name = ?, name_key = ?, colour = ?, position = ? WHERE id = ?',
+  )
+  const remove = sql.prepare<[number]>('DELETE FROM labels WHERE id = ?')
+  const end = sql.prepare<[], number>('SELECT ifnull(max(position), -1) + 1 FROM labels').pluck()
+  const colours = sql.prepare<[], number>('SELECT colour FROM labels').pluck()
+
+  return {
+    /** In the person's order. */
+    all: (): LabelRow[] => all.all(),
+    find: (id: number): LabelRow | undefined => byId.get(id),
+    findByName: (name: string): LabelRow | undefined => byKey.get(nameKey(name)),
+    nextPosition: (): number => end.get() ?? 0,
+    /** The smallest palette index that no label has yet. */
+    freeColour(): number {
+      const used = new Set(colours.all())
+      let colour = 0
+      while (used.has(colour)) colour++
+      return colour
+    },
+    /** @param label with an id only when a removed label comes back. @returns its id. */
+    insert(label: { id?: number; name: string; colour: number; position: number }): number {
+      const { lastInsertRowid } = insert.run(
+        label.id ?? null,
+        label.name,
+        nameKey(label.name),
+        label.colour,
+        label.position,
+      )
+      return Number(lastInsertRowid)
+    },
+    update(label: LabelRow): void {
+      update.run(label.name, nameKey(label.name), label.colour, label.position, label.id)
+    },
+    /** Its pictures must have another label (or none) before. */
+    remove(id: number): void {
+      remove.run(id)
+    },
+  }
+}
