@@ -54,7 +54,7 @@ export const desktopEventSchema = z.discriminatedUnion('type', [
   /** A menu entry that the page acts on. */
   z.object({
     type: z.literal('menu'),
-    command: z.enum(['new-project', 'open-project', 'settings', 'keys', 'undo', 'redo']),
+    command: z.enum(['new-project', 'open-project', 'settings', 'keys']),
   }),
 ])
 export type DesktopEvent = z.infer<typeof desktopEventSchema>
