@@ -8,7 +8,7 @@ import { crashError, diedOfMemory } from '#studio/trainer-client/crash.ts'
 import { createTrainerPool } from '#studio/trainer-client/pool.ts'
 import type { TrainerPool } from '#studio/trainer-client/pool.ts'
 import { startTrainer } from '#studio/trainer-client/trainer.ts'
-import type { Trainer, TrainerDeadlines } from '#studio/trainer-client/trainer.ts'
+import type { RequestOf, Trainer, TrainerDeadlines } from '#studio/trainer-client/trainer.ts'
 import { launcherOf, scriptedTrainer } from '../helpers/launcher.ts'
 
 const deadlines: TrainerDeadlines = { readyMs: 60_000, stopMs: 200, closeMs: 500 }
@@ -16,7 +16,7 @@ const logged: string[] = []
 const log = (level: string, text: string): void => {
   logged.push(`${level}: ${text}`)
 }
-const order = (what: string) => ({ kind: 'predict', modelDir: what, images: [] }) as const
+const order = (what: string): RequestOf<'predict'> => ({ kind: 'predict', modelDir: what, images: [] })
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => 'no error',
