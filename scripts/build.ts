@@ -1,5 +1,5 @@
 /**
- * `npm run build [-- --force | --quiet | --without-page]`: page, shell and processes into out/. Does nothing when nothing changed.
+ * `npm run build [-- --force | --quiet | --shell-only]`: page, shell and processes into out/. Does nothing when nothing changed.
  * Everything is built beside out/ and moved into place at the end, so that a broken build never replaces a good one.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,8 +15,8 @@ import { licences } from './lib/licences.ts'
 import { holdLock } from './lib/lock.ts'
 import { buildState, inputHash, root, stampFile } from './lib/stamp.mjs'
 
-/** For work on the shell while the page is in pieces; such a build never counts as up to date. */
-const withoutPage = process.argv.includes('--without-page')
+/** For work on the shell while the rest is in pieces; such a build never counts as up to date. */
+const shellOnly = process.argv.includes('--shell-only')
 
 const say = (line: string): void => {
   // stderr, because `kestrel --json` builds first when it must and owns stdout.
@@ -29,6 +29,7 @@ async function bundleNodeSide(outDir: string, modules: Set<string>): Promise<Bui
     const output = Array.isArray(options.output) ? options.output[0] : options.output
     const part = output?.dir?.slice(outDir.length + 1)
     if (part !== 'main' && part !== 'preload' && part !== 'node') throw new Error(`unknown bundle ${part}`)
+    if (shellOnly && part === 'node') continue
     const bundle = await rolldown({ ...options, logLevel: 'warn' })
     const result = await bundle.write(output)
     await bundle.close()
@@ -40,7 +41,7 @@ async function bundleNodeSide(outDir: string, modules: Set<string>): Promise<Bui
 }
 
 async function bundlePage(outDir: string, modules: Set<string>): Promise<boolean> {
-  if (withoutPage || !existsSync(join(root, 'renderer', 'index.html'))) return false
+  if (shellOnly || !existsSync(join(root, 'renderer', 'index.html'))) return false
   const collect: Plugin = {
     name: 'kestrel-collect-modules',
     generateBundle(_options, bundle) {
@@ -83,12 +84,12 @@ async function build(): Promise<void> {
 
   if (hasPage) writeFileSync(join(work, 'renderer', 'licences.txt'), licences(root, modules))
   rmSync(stampFile, { force: true })
-  for (const part of ['main', 'preload', 'node', 'renderer']) {
+  for (const part of shellOnly ? ['main', 'preload'] : ['main', 'preload', 'node', 'renderer']) {
     rmSync(join(root, 'out', part), { recursive: true, force: true })
     if (existsSync(join(work, part))) renameSync(join(work, part), join(root, 'out', part))
   }
   rmSync(work, { recursive: true, force: true })
-  writeFileSync(stampFile, JSON.stringify({ inputs: withoutPage ? 'incomplete' : hash, page: hasPage }))
+  writeFileSync(stampFile, JSON.stringify({ inputs: shellOnly ? 'incomplete' : hash, page: hasPage }))
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   say(`Built ${hasPage ? 'page, shell and processes' : 'shell and processes (no page yet)'} in ${seconds} s.`)
 }

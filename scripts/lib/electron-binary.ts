@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { root } from './stamp.mjs'
 
 /** Name of the executable inside Electron's folder. */
@@ -29,16 +31,50 @@ export const findElectron = (): string | null =>
   executableAt(process.env['ELECTRON_OVERRIDE_DIST_PATH']) ??
   packagedElectron()
 
+/** No byte for this long and the download counts as impossible. */
+const patienceMs = 20_000
+
 /**
- * Fetches the package's own binary with its own downloader, which shows its progress.
+ * Fetches the package's own binary with Electron's own downloader (its checksums, its cache, its mirrors).
+ * @param write gets a progress line that rewrites itself
  * @returns the executable, or null when it could not be fetched
  */
-export function fetchElectron(): string | null {
-  const result = spawnSync(process.execPath, [join(packageFolder, 'install.js')], {
-    stdio: ['ignore', 'ignore', 'ignore'],
-    timeout: 10 * 60_000,
-  })
-  return result.status === 0 ? packagedElectron() : null
+export async function fetchElectron(write: (text: string) => void): Promise<string | null> {
+  const load = createRequire(join(packageFolder, 'package.json'))
+  const { downloadArtifact } = (await import(
+    pathToFileURL(load.resolve('@electron/get')).href
+  )) as typeof import('@electron/get')
+  const { version } = load('./package.json') as { version: string }
+  const silence = new AbortController()
+  const timer = setTimeout(() => silence.abort(), patienceMs)
+  const progress = ({ transferred, total }: { transferred: number; total: number | null }): Promise<void> => {
+    timer.refresh()
+    const share = total ? ` ${Math.floor((100 * transferred) / total)} %` : ''
+    if (process.stderr.isTTY)
+      write(`\rFetching Electron ${version}:${share} (${Math.round(transferred / 1e6)} MB)   `)
+    return Promise.resolve()
+  }
+  write(`Fetching Electron ${version} (about 110 MB, once).\n`)
+  try {
+    await downloadArtifact({
+      version,
+      artifactName: 'electron',
+      platform: process.platform,
+      arch: process.arch,
+      checksums: load('./checksums.json') as Record<string, string>,
+      downloadOptions: { quiet: true, signal: silence.signal, getProgressCallback: progress },
+    })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    write(`\nElectron ${version} could not be fetched (${silence.signal.aborted ? 'no answer' : reason}).\n`)
+    return null
+  } finally {
+    clearTimeout(timer)
+  }
+  write('\n')
+  // It lies in the cache now; the package's own step unpacks it to where the package looks.
+  const unpacked = spawnSync(process.execPath, [join(packageFolder, 'install.js')], { stdio: 'ignore' })
+  return unpacked.status === 0 ? packagedElectron() : null
 }
 
 export interface TestElectron {

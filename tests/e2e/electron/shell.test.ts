@@ -13,7 +13,7 @@ declare global {
   }
 }
 
-const fetchText = (page: Page, address: string, init?: RequestInit) =>
+const fetchText = (page: Page, address: string, init?: { headers: Record<string, string> }) =>
   page.evaluate(
     async ([url, options]) => {
       const response = await fetch(url, options)

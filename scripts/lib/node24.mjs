@@ -1,0 +1,11 @@
+// Plain JavaScript for any Node from 18 on.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './stamp.mjs'
+
+/** This Node when it is new enough, else the one of the `node` package; null when there is neither. */
+export function findNode() {
+  if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath
+  const own = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
+  return existsSync(own) ? own : null
+}
