@@ -48,8 +48,7 @@ CREATE TABLE import_files (
   message   TEXT,
   PRIMARY KEY (import_id, position)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX import_files_waiting ON import_files (import_id, position) WHERE state = 'waiting';
-CREATE INDEX import_files_with_problem ON import_files (import_id, position) WHERE code IS NOT NULL;
+CREATE INDEX import_files_with_problem ON import_files (import_id DESC, position) WHERE code IS NOT NULL;
 
 CREATE TABLE pictures (
   id              INTEGER PRIMARY KEY,
@@ -74,7 +73,6 @@ CREATE TABLE pictures (
   brightness      REAL NOT NULL,
   -- JSON array of {code, words}.
   findings        TEXT NOT NULL DEFAULT '[]',
-  has_findings    INTEGER NOT NULL GENERATED ALWAYS AS (findings <> '[]') VIRTUAL,
   label_id        INTEGER REFERENCES labels (id),
   -- Given by train/val/test folders; kept by every split.
   fixed_split     TEXT CHECK (fixed_split IN ('train', 'val', 'test')),
@@ -94,14 +92,15 @@ CREATE TABLE pictures (
   import_id       INTEGER REFERENCES imports (id)
 ) STRICT;
 -- Each view of the grid is an ordered walk over one of these; "excluded" comes along so that no row is fetched.
-CREATE INDEX pictures_by_label ON pictures (label_id, id, excluded);
+CREATE INDEX pictures_by_added ON pictures (excluded);
+CREATE INDEX pictures_by_label ON pictures (label_id, id, excluded, split);
 CREATE INDEX pictures_by_split ON pictures (split, id, excluded);
-CREATE INDEX pictures_by_name ON pictures (name_key, excluded, label_id);
-CREATE INDEX pictures_by_size ON pictures (pixels, excluded);
-CREATE INDEX pictures_by_sharpness ON pictures (sharpness, excluded);
-CREATE INDEX pictures_by_doubt ON pictures (doubt DESC, excluded);
+CREATE INDEX pictures_by_name ON pictures (name_key, id, excluded, label_id);
+CREATE INDEX pictures_by_size ON pictures (pixels, id, excluded);
+CREATE INDEX pictures_by_sharpness ON pictures (sharpness, id, excluded);
+CREATE INDEX pictures_by_doubt ON pictures (doubt DESC, id, excluded);
 CREATE INDEX pictures_excluded ON pictures (id) WHERE excluded = 1;
-CREATE INDEX pictures_with_findings ON pictures (id, excluded) WHERE has_findings = 1;
+CREATE INDEX pictures_with_findings ON pictures (id, excluded) WHERE findings <> '[]';
 CREATE INDEX pictures_counted ON pictures (excluded, label_id, split);
 
 -- Files on the person's disk that were imported: an unchanged one is recognised without reading it, a moved one by content.
