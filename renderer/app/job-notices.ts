@@ -1,0 +1,63 @@
+import { useI18n } from 'vue-i18n'
+import { useRouter } from 'vue-router'
+import { useFormat } from '../composables/useFormat.ts'
+import { useImport } from '../features/import/store.ts'
+import { useEvents } from './events.ts'
+import { useNotices } from './notices.ts'
+
+const figure = (value: unknown): number => (typeof value === 'number' ? value : 0)
+
+/** Says how long work ended, with the way to what it gave. Once, in the app. */
+export function useJobNotices(): void {
+  const { t } = useI18n()
+  const events = useEvents()
+  const notices = useNotices()
+  const imports = useImport()
+  const router = useRouter()
+  const { count } = useFormat()
+
+  const here = (projectId: string | null): boolean =>
+    projectId !== null && router.currentRoute.value.params.projectId === projectId
+
+  events.onJobEnd((job) => {
+    if (job.state === 'failed') {
+      // A training says itself what happened, in the place where it ran.
+      if (job.kind === 'train' && here(job.projectId) && router.currentRoute.value.name === 'train') return
+      notices.push({
+        level: 'error',
+        title: job.error?.message ?? t('app.jobFailed', { job: t(`common.job.${job.kind}`) }),
+        words: [job.error?.kept, job.error?.remedy].filter(Boolean).join(' ') || undefined,
+      })
+    }
+    if (job.state !== 'done') return
+    const projectId = job.projectId
+    if (job.kind === 'import' && projectId !== null) {
+      const skipped = figure(job.facts.skipped)
+      const duplicates = figure(job.facts.duplicates)
+      notices.push({
+        level: skipped > 0 ? 'warning' : 'good',
+        title: t('import.ended', { n: count(figure(job.facts.imported)) }, figure(job.facts.imported)),
+        words:
+          [
+            duplicates > 0 ? t('import.endedTwins', { n: count(duplicates) }, duplicates) : '',
+            skipped > 0 ? t('import.endedSkipped', { n: count(skipped) }, skipped) : '',
+          ]
+            .filter(Boolean)
+            .join(' ') || undefined,
+        action:
+          skipped > 0
+            ? { label: t('import.seeProblems'), run: () => imports.showProblems(projectId) }
+            : undefined,
+      })
+    } else if (job.kind === 'train' && projectId !== null && router.currentRoute.value.name !== 'train') {
+      notices.push({
+        level: 'good',
+        title: t('app.jobDone.train'),
+        action: {
+          label: t('app.step.results'),
+          run: () => void router.push({ name: 'results', params: { projectId } }),
+        },
+      })
+    }
+  })
+}

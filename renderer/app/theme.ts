@@ -1,0 +1,41 @@
+import { usePreferredDark } from '@vueuse/core'
+import { defineStore } from 'pinia'
+import { computed, ref, watchEffect } from 'vue'
+import type { Theme } from '#shared/contract/desktop.ts'
+import { useStudio } from '../client/index.ts'
+import { useNotices } from './notices.ts'
+
+const remembered = 'kestrel-theme'
+const isTheme = (value: unknown): value is Theme =>
+  value === 'system' || value === 'light' || value === 'dark'
+
+/** The theme of Settings. Kept in the page too, so that the first paint already has it. */
+export const useTheme = defineStore('theme', () => {
+  const studio = useStudio()
+  const notices = useNotices()
+  const stored = localStorage.getItem(remembered)
+  const choice = ref<Theme>(isTheme(stored) ? stored : 'system')
+  const systemDark = usePreferredDark()
+  const dark = computed(() => (choice.value === 'system' ? systemDark.value : choice.value === 'dark'))
+
+  watchEffect(() => {
+    document.documentElement.dataset.theme = dark.value ? 'dark' : 'light'
+  })
+
+  /** Takes over what Settings say, without writing them. */
+  function adopt(theme: Theme): void {
+    choice.value = theme
+    localStorage.setItem(remembered, theme)
+  }
+
+  async function set(theme: Theme): Promise<void> {
+    adopt(theme)
+    try {
+      await Promise.all([studio.system.setSettings({ theme }), window.kestrelDesktop?.setTheme(theme)])
+    } catch (error) {
+      notices.error(error)
+    }
+  }
+
+  return { choice, dark, set, adopt, toggle: () => set(dark.value ? 'light' : 'dark') }
+})

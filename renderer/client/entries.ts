@@ -1,0 +1,70 @@
+/** A file with its place below what was dropped or chosen, e.g. `flowers/daisy/1.jpg`. */
+export interface PlacedFile {
+  path: string
+  file: File
+}
+
+const readBatch = (reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> =>
+  new Promise((resolve, reject) => reader.readEntries(resolve, reject))
+
+const readFile = (entry: FileSystemFileEntry): Promise<File> =>
+  new Promise((resolve, reject) => entry.file(resolve, reject))
+
+const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile
+const isDirectory = (entry: FileSystemEntry): entry is FileSystemDirectoryEntry => entry.isDirectory
+
+async function* walk(entry: FileSystemEntry, prefix: string): AsyncGenerator<PlacedFile> {
+  const path = prefix + entry.name
+  if (isFile(entry)) {
+    yield { path, file: await readFile(entry) }
+  } else if (isDirectory(entry)) {
+    const reader = entry.createReader()
+    // A reader hands out at most 100 entries at a time, and an empty batch at the end.
+    for (let batch = await readBatch(reader); batch.length > 0; batch = await readBatch(reader)) {
+      for (const child of batch) yield* walk(child, `${path}/`)
+    }
+  }
+}
+
+export interface DroppedItems {
+  names: string[]
+  files: () => AsyncGenerator<PlacedFile>
+}
+
+/**
+ * What lies in a drop, folders included. Must be called within the drop event: the browser forgets the items after it.
+ * @returns null when nothing in it is a file
+ */
+export function itemsOfDrop(transfer: DataTransfer): DroppedItems | null {
+  const entries: FileSystemEntry[] = []
+  const loose: File[] = []
+  for (const item of transfer.items) {
+    if (item.kind !== 'file') continue
+    const entry = item.webkitGetAsEntry()
+    if (entry) entries.push(entry)
+    else {
+      const file = item.getAsFile()
+      if (file) loose.push(file)
+    }
+  }
+  if (entries.length === 0 && loose.length === 0) return null
+  return {
+    names: [...entries.map(({ name }) => name), ...loose.map(({ name }) => name)],
+    async *files() {
+      for (const entry of entries) yield* walk(entry, '')
+      for (const file of loose) yield { path: file.name, file }
+    },
+  }
+}
+
+/** Chosen with a file input; `webkitRelativePath` is set when a folder was chosen. */
+export function itemsOfInput(files: readonly File[]): DroppedItems | null {
+  if (files.length === 0) return null
+  const placed = files.map((file) => ({ path: file.webkitRelativePath || file.name, file }))
+  return {
+    names: [...new Set(placed.map(({ path }) => path.split('/')[0] ?? path))],
+    async *files() {
+      yield* placed
+    },
+  }
+}

@@ -1,0 +1,5 @@
+export { createStudioClient, studioClientKey, toPageError, useStudio } from './studio.ts'
+export type { StudioClient } from './studio.ts'
+export { queryKeys } from './keys.ts'
+export type { ProjectPart } from './keys.ts'
+export { carriesFiles, useSources } from './sources.ts'

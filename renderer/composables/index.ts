@@ -1,0 +1,6 @@
+export { useFormat, useTicking } from './useFormat.ts'
+export { useHotkeys, useHotkeyRegistry, useHotkeyListener } from './hotkeys.ts'
+export type { Hotkey } from './hotkeys.ts'
+export { useProject } from './useProject.ts'
+export { jobShare, useJobs } from './useJobs.ts'
+export { labelColour, labelColours } from './label-colour.ts'
