@@ -1,0 +1,118 @@
+import { KestrelError } from '#shared/errors/index.ts'
+import { ownOpset } from './types.ts'
+import type { Attributes, Graph, Node, Tensor, ValueInfo } from './types.ts'
+
+/**
+ * Writes a graph down node by node. Names are made unique here, so that callers may use speaking names freely.
+ */
+export class GraphBuilder {
+  private readonly taken = new Set<string>()
+  private readonly inputs: ValueInfo[] = []
+  private readonly outputs: ValueInfo[] = []
+  private readonly nodes: Node[] = []
+  private readonly initialisers = new Map<string, Tensor>()
+  private readonly name: string
+  private readonly opsets: ReadonlyMap<string, number>
+
+  constructor(name: string, opsets: ReadonlyMap<string, number> = new Map([['', ownOpset]])) {
+    this.name = name
+    this.opsets = opsets
+  }
+
+  /** `wanted`, or `wanted_2`, `wanted_3` … when it is taken. */
+  unique(wanted: string): string {
+    let name = wanted
+    for (let count = 2; this.taken.has(name); count++) name = `${wanted}_${count}`
+    this.taken.add(name)
+    return name
+  }
+
+  input(info: ValueInfo): string {
+    const name = this.unique(info.name)
+    this.inputs.push({ ...info, name })
+    return name
+  }
+
+  constant(wanted: string, value: Tensor): string {
+    const name = this.unique(wanted)
+    this.initialisers.set(name, value)
+    return name
+  }
+
+  /** Adds a node with one output and returns the name of that output, which is also the node's. */
+  node(op: string, inputs: readonly string[], attributes: Attributes = {}, wanted: string = op): string {
+    const name = this.unique(wanted)
+    this.nodes.push({ name, op, domain: '', inputs, outputs: [name], attributes })
+    return name
+  }
+
+  /**
+   * Copies another graph in. `bindings` gives for each of its inputs the value here that takes its place; the result
+   * gives for each of its values the name it has here. New names begin with `prefix`.
+   */
+  embed(graph: Graph, bindings: ReadonlyMap<string, string>, prefix = ''): (name: string) => string {
+    const names = new Map(bindings)
+    const renamed = (name: string): string => {
+      const known = name === '' ? '' : names.get(name)
+      if (known === undefined) throw new KestrelError('internal', `The value "${name}" is not bound.`)
+      return known
+    }
+    for (const input of graph.inputs) renamed(input.name)
+    for (const [name, value] of graph.initialisers) names.set(name, this.constant(prefix + name, value))
+    for (const node of graph.nodes) {
+      const inputs = node.inputs.map(renamed)
+      const outputs = node.outputs.map((name) => {
+        if (name === '') return ''
+        const own = this.unique(prefix + name)
+        names.set(name, own)
+        return own
+      })
+      this.nodes.push({ ...node, name: node.name === '' ? '' : prefix + node.name, inputs, outputs })
+    }
+    return renamed
+  }
+
+  /** Makes `value` an output of the graph, under the name that `info` gives it. */
+  output(value: string, info: ValueInfo): void {
+    const producer = this.nodes.find((node) => node.outputs.includes(value))
+    const listed = this.outputs.some((other) => other.name === value)
+    if (value === info.name && !listed) {
+      this.outputs.push(info)
+      return
+    }
+    if (this.taken.has(info.name)) {
+      throw new KestrelError('internal', `The name "${info.name}" is taken in the graph "${this.name}".`)
+    }
+    this.taken.add(info.name)
+    if (producer === undefined || listed) {
+      this.nodes.push({
+        name: info.name,
+        op: 'Identity',
+        domain: '',
+        inputs: [value],
+        outputs: [info.name],
+        attributes: {},
+      })
+    } else {
+      const swap = (name: string): string => (name === value ? info.name : name)
+      this.nodes.forEach((node, index) => {
+        if (!node.inputs.includes(value) && !node.outputs.includes(value)) return
+        this.nodes[index] = { ...node, inputs: node.inputs.map(swap), outputs: node.outputs.map(swap) }
+      })
+    }
+    this.outputs.push(info)
+  }
+
+  build(metadata: ReadonlyMap<string, string> = new Map()): Graph {
+    return {
+      name: this.name,
+      inputs: this.inputs,
+      outputs: this.outputs,
+      initialisers: this.initialisers,
+      nodes: this.nodes,
+      opsets: this.opsets,
+      metadata,
+      producer: '',
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import { dataTypeOf } from '../onnx/schema.ts'
+import { intAttribute } from '../types.ts'
+import type { DataType, Dimension } from '../types.ts'
+import type { Inferred, InferRule, NodeContext } from './context.ts'
+import { broadcast, plus, times } from './dimensions.ts'
+
+const same: InferRule = (context) => {
+  const { type, shape, content } = context.input(0)
+  return [{ type, shape, ...(content === undefined ? {} : { content }) }]
+}
+
+const shapes = (context: NodeContext): ReturnType<typeof broadcast> =>
+  broadcast(context.node.inputs.flatMap((name, index) => (name === '' ? [] : [context.input(index).shape])))
+
+/** Integer arithmetic on shapes goes on where both sides are known. */
+const binary =
+  (rule?: (a: Dimension, b: Dimension) => Dimension): InferRule =>
+  (context) => {
+    const [a, b] = [context.input(0), context.input(1)]
+    const result: Inferred = { type: a.type ?? b.type, shape: shapes(context) }
+    if (rule === undefined || a.content === undefined || b.content === undefined) return [result]
+    const length = Math.max(a.content.length, b.content.length)
+    const pick = (content: readonly Dimension[], index: number): Dimension =>
+      content[content.length === 1 ? 0 : index] ?? null
+    return [
+      {
+        ...result,
+        content: Array.from({ length }, (_, index) => rule(pick(a.content!, index), pick(b.content!, index))),
+      },
+    ]
+  }
+
+const numeric =
+  (rule: (a: number, b: number) => number) =>
+  (a: Dimension, b: Dimension): Dimension =>
+    typeof a === 'number' && typeof b === 'number' ? rule(a, b) : null
+
+const variadic: InferRule = (context) => [{ type: context.input(0).type, shape: shapes(context) }]
+const comparison: InferRule = (context) => [{ type: 'bool', shape: shapes(context) }]
+
+const where: InferRule = (context) => [{ type: context.input(1).type, shape: shapes(context) }]
+
+const cast: InferRule = (context) => {
+  const { shape, content } = context.input(0)
+  const type = dataTypeOf(intAttribute(context.node, 'to', 0)) ?? null
+  const whole = type === 'int64' || type === 'int32'
+  return [{ type, shape, ...(content !== undefined && whole ? { content } : {}) }]
+}
+
+const quantize: InferRule = (context) => {
+  const { shape } = context.input(0)
+  const type: DataType | null = context.has(2) ? context.input(2).type : 'uint8'
+  return [{ type, shape }]
+}
+const dequantize: InferRule = (context) => [{ type: 'float32', shape: context.input(0).shape }]
+
+const unary = [
+  ...['Relu', 'LeakyRelu', 'PRelu', 'ThresholdedRelu', 'Elu', 'Selu', 'Celu', 'Gelu', 'Mish', 'Sigmoid'],
+  ...['HardSigmoid', 'HardSwish', 'Tanh', 'Softplus', 'Softsign', 'Clip', 'Erf', 'Exp', 'Log', 'Sqrt', 'Abs'],
+  ...['Neg', 'Reciprocal', 'Floor', 'Ceil', 'Round', 'Sign', 'Sin', 'Cos', 'Identity', 'Not'],
+  ...['Softmax', 'LogSoftmax', 'Hardmax', 'LpNormalization', 'MeanVarianceNormalization', 'CumSum'],
+]
+
+export const elementwiseRules: Record<string, InferRule> = {
+  ...Object.fromEntries(unary.map((op) => [op, same])),
+  Add: binary(plus),
+  Sub: binary(numeric((a, b) => a - b)),
+  Mul: binary(times),
+  Div: binary(numeric((a, b) => Math.trunc(a / b))),
+  Pow: binary(),
+  Mod: binary(),
+  Max: variadic,
+  Min: variadic,
+  Sum: variadic,
+  Mean: variadic,
+  Equal: comparison,
+  Less: comparison,
+  LessOrEqual: comparison,
+  Greater: comparison,
+  GreaterOrEqual: comparison,
+  And: comparison,
+  Or: comparison,
+  Where: where,
+  Cast: cast,
+  QuantizeLinear: quantize,
+  DequantizeLinear: dequantize,
+}

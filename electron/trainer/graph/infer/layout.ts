@@ -1,0 +1,243 @@
+import { intAttribute, intsAttribute } from '../types.ts'
+import type { Dimension } from '../types.ts'
+import { mismatch, unknown } from './context.ts'
+import type { Inferred, InferRule, NodeContext } from './context.ts'
+import { broadcast, plus, positiveAxis, product } from './dimensions.ts'
+
+/** Axes came as an attribute before opset 13 and as an input since. */
+export const axesOf = (context: NodeContext, index = 1): readonly number[] | undefined =>
+  intsAttribute(context.node, 'axes') ?? (context.has(index) ? context.integers(index) : undefined)
+
+const reshape: InferRule = (context) => {
+  const x = context.input(0)
+  const target = intsAttribute(context.node, 'shape') ?? context.input(1).content
+  if (target === undefined) {
+    const rank = context.input(1).shape?.[0]
+    return [{ type: x.type, shape: typeof rank === 'number' ? new Array<Dimension>(rank).fill(null) : null }]
+  }
+  const keepZero = intAttribute(context.node, 'allowzero', 0) === 1
+  const sizes = target.map((size, axis): Dimension =>
+    size === 0 && !keepZero ? (x.shape?.[axis] ?? null) : size,
+  )
+  const open = sizes.indexOf(-1)
+  if (open !== -1)
+    sizes[open] = remaining(
+      x.shape,
+      sizes.filter((_, axis) => axis !== open),
+    )
+  return [{ type: x.type, shape: sizes, ...(x.content === undefined ? {} : { content: x.content }) }]
+}
+
+/** Size for −1: what is left of the input, symbols that stand on both sides taken out. */
+function remaining(from: readonly Dimension[] | null, others: readonly Dimension[]): Dimension {
+  if (from === null) return null
+  const left = [...from]
+  const rest = others.filter((size) => {
+    const at = typeof size === 'string' ? left.indexOf(size) : -1
+    if (at !== -1) left.splice(at, 1)
+    return at === -1
+  })
+  const [whole, part] = [product(left), product(rest)]
+  if (part === 1) return whole
+  if (typeof part !== 'number' || part === 0) return null
+  if (typeof whole === 'number') return whole % part === 0 ? whole / part : null
+  // One symbol among numbers, as in [batch, 64, 1, 1] → [-1, 64].
+  const symbols = left.filter((size) => typeof size !== 'number')
+  const numbers = product(left.filter((size) => typeof size === 'number'))
+  return symbols.length === 1 && numbers === part ? (symbols[0] ?? null) : null
+}
+
+const transpose: InferRule = (context) => {
+  const x = context.input(0)
+  if (x.shape === null) return [{ type: x.type, shape: null }]
+  const { shape } = x
+  const order = intsAttribute(context.node, 'perm') ?? shape.map((_, axis) => shape.length - 1 - axis)
+  if (order.length !== shape.length) throw mismatch(context.node, 'it orders another number of axes')
+  return [{ type: x.type, shape: order.map((axis) => shape[axis] ?? null) }]
+}
+
+const concat: InferRule = (context) => {
+  const inputs = context.node.inputs.map((_, index) => context.input(index))
+  const [first] = inputs
+  if (first === undefined) return []
+  const contents = inputs.map((input) => input.content)
+  const content = contents.every((part) => part !== undefined) ? contents.flat() : undefined
+  if (inputs.some((input) => input.shape === null)) return [{ type: first.type, shape: null }]
+  const rank = first.shape?.length ?? 0
+  const axis = positiveAxis(intAttribute(context.node, 'axis', 1), rank)
+  if (inputs.some((input) => input.shape?.length !== rank))
+    throw mismatch(context.node, 'its inputs differ in rank')
+  const shape = Array.from({ length: rank }, (_, at): Dimension => {
+    const sizes = inputs.map((input) => input.shape?.[at] ?? null)
+    if (at === axis) return sizes.reduce(plus, 0)
+    return sizes.find((size) => typeof size === 'number') ?? sizes[0] ?? null
+  })
+  return [{ type: first.type, shape, ...(content === undefined ? {} : { content }) }]
+}
+
+const split: InferRule = (context) => {
+  const x = context.input(0)
+  const count = context.node.outputs.length
+  const parts = intsAttribute(context.node, 'split') ?? (context.has(1) ? context.integers(1) : undefined)
+  return Array.from({ length: count }, (_, index): Inferred => {
+    if (x.shape === null) return { type: x.type, shape: null }
+    const axis = positiveAxis(intAttribute(context.node, 'axis', 0), x.shape.length)
+    const whole = x.shape[axis] ?? null
+    const even = typeof whole === 'number' ? Math.ceil(whole / count) : null
+    const rest = typeof whole === 'number' && even !== null ? Math.min(even, whole - even * index) : null
+    const size = parts === undefined ? rest : (parts[index] ?? null)
+    return { type: x.type, shape: x.shape.map((known, at) => (at === axis ? size : known)) }
+  })
+}
+
+const slice: InferRule = (context) => {
+  const x = context.input(0)
+  const starts = intsAttribute(context.node, 'starts') ?? context.integers(1)
+  const ends = intsAttribute(context.node, 'ends') ?? context.integers(2)
+  if (x.shape === null) return [{ type: x.type, shape: null }]
+  const rank = x.shape.length
+  const axes = axesOf(context, 3) ?? starts?.map((_, index) => index)
+  const steps = context.has(4) ? context.integers(4) : starts?.map(() => 1)
+  if (!starts || !ends || !axes || !steps)
+    return [{ type: x.type, shape: new Array<Dimension>(rank).fill(null) }]
+  const shape = [...x.shape]
+  let content = x.content
+  axes.forEach((written, index) => {
+    const axis = positiveAxis(written, rank)
+    const size = shape[axis]
+    const step = steps[index] ?? 1
+    if (typeof size !== 'number') {
+      shape[axis] = null
+      content = undefined
+      return
+    }
+    const bound = (value: number): number =>
+      Math.min(Math.max(value < 0 ? value + size : value, step < 0 ? -1 : 0), step < 0 ? size - 1 : size)
+    const [from, to] = [bound(starts[index] ?? 0), bound(ends[index] ?? size)]
+    const count = Math.max(0, Math.ceil((to - from) / step))
+    shape[axis] = count
+    content = content && Array.from({ length: count }, (_, at) => content?.[from + at * step] ?? null)
+  })
+  return [{ type: x.type, shape, ...(content === undefined || rank !== 1 ? {} : { content }) }]
+}
+
+const pad: InferRule = (context) => {
+  const x = context.input(0)
+  const pads = intsAttribute(context.node, 'pads') ?? (context.has(1) ? context.integers(1) : undefined)
+  if (x.shape === null || pads === undefined || context.has(3)) {
+    return [{ type: x.type, shape: x.shape?.map(() => null) ?? null }]
+  }
+  const rank = x.shape.length
+  if (pads.length !== rank * 2) throw mismatch(context.node, 'it pads another number of axes')
+  const shape = x.shape.map((size, axis) => plus(size, (pads[axis] ?? 0) + (pads[axis + rank] ?? 0)))
+  return [{ type: x.type, shape }]
+}
+
+const squeeze: InferRule = (context) => {
+  const x = context.input(0)
+  if (x.shape === null) return [{ type: x.type, shape: null }]
+  const rank = x.shape.length
+  const axes = axesOf(context)?.map((axis) => positiveAxis(axis, rank))
+  const shape = x.shape.filter((size, axis) => (axes === undefined ? size !== 1 : !axes.includes(axis)))
+  return [{ type: x.type, shape, ...(x.content === undefined ? {} : { content: x.content }) }]
+}
+
+const unsqueeze: InferRule = (context) => {
+  const x = context.input(0)
+  const written = axesOf(context)
+  if (x.shape === null || written === undefined) return [{ type: x.type, shape: null }]
+  const rank = x.shape.length + written.length
+  const axes = new Set(written.map((axis) => positiveAxis(axis, rank)))
+  const rest = [...x.shape]
+  const shape = Array.from({ length: rank }, (_, axis) => (axes.has(axis) ? 1 : (rest.shift() ?? null)))
+  return [{ type: x.type, shape, ...(x.content === undefined ? {} : { content: x.content }) }]
+}
+
+const gather: InferRule = (context) => {
+  const [x, indices] = [context.input(0), context.input(1)]
+  if (x.shape === null || indices.shape === null) return [{ type: x.type, shape: null }]
+  const axis = positiveAxis(intAttribute(context.node, 'axis', 0), x.shape.length)
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
+  const at = context.integers(1)
+  const content =
+    x.content !== undefined && at !== undefined && x.shape.length === 1
+      ? at.map((index) => x.content?.[positiveAxis(index, x.content.length)] ?? null)
+      : undefined
+  return [{ type: x.type, shape, ...(content === undefined ? {} : { content }) }]
+}
+
+const shapeOf: InferRule = (context) => {
+  const { shape } = context.input(0)
+  if (shape === null) return [{ type: 'int64', shape: [null] }]
+  const start = intAttribute(context.node, 'start', 0)
+  const end = intAttribute(context.node, 'end', shape.length)
+  const content = shape.slice(start, end)
+  return [{ type: 'int64', shape: [content.length], content }]
+}
+
+const expand: InferRule = (context) => {
+  const x = context.input(0)
+  const target = context.input(1).content
+  return [{ type: x.type, shape: target === undefined ? null : broadcast([x.shape, target]) }]
+}
+
+const constantOfShape: InferRule = (context) => {
+  const value = context.node.attributes['value']
+  const type = value?.kind === 'tensor' ? value.value.type : 'float32'
+  return [{ type, shape: context.input(0).content ?? null }]
+}
+
+const tile: InferRule = (context) => {
+  const x = context.input(0)
+  const repeats = context.integers(1)
+  const shape = x.shape?.map((size, axis) => {
+    const repeat = repeats?.[axis]
+    return repeat === 1 ? size : typeof size === 'number' && repeat !== undefined ? size * repeat : null
+  })
+  return [{ type: x.type, shape: shape ?? null }]
+}
+
+const resize: InferRule = (context) => {
+  const x = context.input(0)
+  const sizes = context.has(3) ? context.input(3).content : undefined
+  const axes = intsAttribute(context.node, 'axes')
+  if (x.shape === null || sizes === undefined)
+    return [{ type: x.type, shape: x.shape?.map(() => null) ?? null }]
+  if (axes === undefined) return [{ type: x.type, shape: sizes }]
+  const shape = [...x.shape]
+  axes.forEach((axis, index) => (shape[positiveAxis(axis, shape.length)] = sizes[index] ?? null))
+  return [{ type: x.type, shape }]
+}
+
+const depthToSpace: InferRule = (context) => {
+  const x = context.input(0)
+  const block = intAttribute(context.node, 'blocksize', 1)
+  const scale = (size: Dimension | undefined, by: number): Dimension =>
+    typeof size === 'number' ? size * by : null
+  if (x.shape?.length !== 4) return [unknown]
+  const [batch, channels, height, width] = x.shape
+  return [
+    {
+      type: x.type,
+      shape: [batch ?? null, scale(channels, 1 / block ** 2), scale(height, block), scale(width, block)],
+    },
+  ]
+}
+
+export const layoutRules: Record<string, InferRule> = {
+  Reshape: reshape,
+  Transpose: transpose,
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Pad: pad,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Gather: gather,
+  Shape: shapeOf,
+  Expand: expand,
+  ConstantOfShape: constantOfShape,
+  Tile: tile,
+  Resize: resize,
+  DepthToSpace: depthToSpace,
+}

@@ -1,0 +1,125 @@
+import { intAttribute, intsAttribute, stringAttribute } from '../types.ts'
+import type { Dimension, Node } from '../types.ts'
+import { mismatch } from './context.ts'
+import type { InferRule, NodeContext } from './context.ts'
+import { mapSize, product } from './dimensions.ts'
+
+interface Window {
+  kernel: readonly number[]
+  strides: readonly number[]
+  dilations: readonly number[]
+  pads: readonly number[]
+  autoPad: string
+}
+
+export function windowOf(node: Node, kernel: readonly number[]): Window {
+  const spatial = kernel.length
+  const ones = new Array<number>(spatial).fill(1)
+  return {
+    kernel,
+    strides: intsAttribute(node, 'strides') ?? ones,
+    dilations: intsAttribute(node, 'dilations') ?? ones,
+    pads: intsAttribute(node, 'pads') ?? new Array<number>(spatial * 2).fill(0),
+    autoPad: stringAttribute(node, 'auto_pad', 'NOTSET'),
+  }
+}
+
+/** Size along one spatial axis: floor or ceil of (size + pads − reach) / stride + 1 (onnx.ai/onnx/operators). */
+export function slide(size: number, window: Window, axis: number, ceil: boolean): number {
+  const stride = window.strides[axis] ?? 1
+  const reach = ((window.kernel[axis] ?? 1) - 1) * (window.dilations[axis] ?? 1) + 1
+  if (window.autoPad.startsWith('SAME')) return Math.ceil(size / stride)
+  const before = window.autoPad === 'VALID' ? 0 : (window.pads[axis] ?? 0)
+  const after = window.autoPad === 'VALID' ? 0 : (window.pads[axis + window.kernel.length] ?? 0)
+  const steps = (size + before + after - reach) / stride
+  if (!ceil) return Math.floor(steps) + 1
+  const out = Math.ceil(steps) + 1
+  // A window that would start in the padding behind the picture is left out.
+  return (out - 1) * stride >= size + before ? out - 1 : out
+}
+
+function spatialSizes(
+  context: NodeContext,
+  sizes: readonly Dimension[],
+  window: Window,
+  ceil: boolean,
+): Dimension[] {
+  return sizes.map((size, axis) => {
+    const out = mapSize(size, (known) => slide(known, window, axis, ceil))
+    if (typeof out === 'number' && out < 1)
+      throw mismatch(context.node, 'its window is larger than its input')
+    return out
+  })
+}
+
+const conv: InferRule = (context) => {
+  const [x, w] = [context.input(0), context.input(1)]
+  if (x.shape === null || w.shape === null) return [{ type: x.type, shape: null }]
+  if (x.shape.length !== w.shape.length || x.shape.length < 3)
+    throw mismatch(context.node, 'its kernel has another rank')
+  const group = intAttribute(context.node, 'group', 1)
+  const [inChannels, perGroup] = [x.shape[1], w.shape[1]]
+  if (typeof inChannels === 'number' && typeof perGroup === 'number' && inChannels !== perGroup * group) {
+    throw mismatch(context.node, `it takes ${perGroup * group} channels and gets ${inChannels}`)
+  }
+  const kernel = w.shape.slice(2)
+  const known = intsAttribute(context.node, 'kernel_shape') ?? kernel.map((size) => Number(size ?? NaN))
+  const window = windowOf(context.node, known)
+  return [
+    {
+      type: x.type,
+      shape: [
+        x.shape[0] ?? null,
+        w.shape[0] ?? null,
+        ...spatialSizes(context, x.shape.slice(2), window, false),
+      ],
+    },
+  ]
+}
+
+const pool: InferRule = (context) => {
+  const x = context.input(0)
+  const kernel = intsAttribute(context.node, 'kernel_shape')
+  if (x.shape === null || kernel === undefined) return [{ type: x.type, shape: null }]
+  const window = windowOf(context.node, kernel)
+  const ceil = intAttribute(context.node, 'ceil_mode', 0) === 1
+  const shape = [...x.shape.slice(0, 2), ...spatialSizes(context, x.shape.slice(2), window, ceil)]
+  return [
+    { type: x.type, shape },
+    { type: 'int64', shape },
+  ]
+}
+
+const globalPool: InferRule = (context) => {
+  const x = context.input(0)
+  return [{ type: x.type, shape: x.shape?.map((size, axis) => (axis < 2 ? size : 1)) ?? null }]
+}
+
+const normalise: InferRule = (context) => {
+  const x = context.input(0)
+  return [{ type: x.type, shape: x.shape }]
+}
+
+/** ONNX Flatten: everything before `axis` becomes the first size, the rest the second. */
+const flatten: InferRule = (context) => {
+  const x = context.input(0)
+  if (x.shape === null) return [{ type: x.type, shape: [null, null] }]
+  const axis = intAttribute(context.node, 'axis', 1)
+  const at = axis < 0 ? axis + x.shape.length : axis
+  return [{ type: x.type, shape: [product(x.shape.slice(0, at)), product(x.shape.slice(at))] }]
+}
+
+export const windowRules: Record<string, InferRule> = {
+  Conv: conv,
+  MaxPool: pool,
+  AveragePool: pool,
+  LpPool: pool,
+  GlobalAveragePool: globalPool,
+  GlobalMaxPool: globalPool,
+  BatchNormalization: normalise,
+  InstanceNormalization: normalise,
+  LayerNormalization: normalise,
+  LRN: normalise,
+  Dropout: normalise,
+  Flatten: flatten,
+}

@@ -1,0 +1,2 @@
+export { readKerasArchive } from './archive.ts'
+export { readKerasH5 } from './legacy.ts'

@@ -1,0 +1,2 @@
+export { readOnnx } from './reader.ts'
+export { writeOnnx } from './writer.ts'

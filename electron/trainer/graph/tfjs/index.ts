@@ -1,0 +1,1 @@
+export { readTfjsLayers } from './reader.ts'

@@ -1,0 +1,152 @@
+import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+import { producers, useCounts } from '../graph/edit.ts'
+import { numbers } from '../graph/tensor.ts'
+import { intAttribute } from '../graph/types.ts'
+import type { Graph, Node } from '../graph/types.ts'
+import type { ModelFormat } from './source.ts'
+
+interface Counts {
+  convolutions: number
+  depthwise: number
+  grouped: number
+  additions: number
+  concatenations: number
+  /** Squeeze-and-excite blocks: a map multiplied with weights made from its own pooling. */
+  excitations: number
+  normalisations: number
+  softmaxes: number
+  largestKernel: number
+}
+
+function count(graph: Graph): Counts {
+  const makers = producers(graph)
+  const counts: Counts = {
+    convolutions: 0,
+    depthwise: 0,
+    grouped: 0,
+    additions: 0,
+    concatenations: 0,
+    excitations: 0,
+    normalisations: 0,
+    softmaxes: 0,
+    largestKernel: 0,
+  }
+  for (const node of graph.nodes) {
+    if (node.domain !== '') continue
+    if (node.op === 'Conv') {
+      const kernel = graph.initialisers.get(node.inputs[1] ?? '')?.shape
+      const group = intAttribute(node, 'group', 1)
+      counts.convolutions++
+      if (group > 1 && kernel?.[1] === 1) counts.depthwise++
+      else if (group > 1) counts.grouped++
+      counts.largestKernel = Math.max(counts.largestKernel, kernel?.[2] ?? 0)
+    } else if (node.op === 'Add') {
+      if (node.inputs.every((name) => !graph.initialisers.has(name))) counts.additions++
+    } else if (node.op === 'Concat') counts.concatenations++
+    else if (node.op === 'LayerNormalization') counts.normalisations++
+    else if (node.op === 'Softmax') counts.softmaxes++
+    else if (node.op === 'Mul' && node.inputs.some((name) => isExcitation(name, makers))) counts.excitations++
+  }
+  return counts
+}
+
+/** Sigmoid or its hard form right after a convolution or a dense layer that follows a pooling. */
+function isExcitation(value: string, makers: ReadonlyMap<string, Node>): boolean {
+  let node = makers.get(value)
+  if (node === undefined || !['Sigmoid', 'HardSigmoid', 'Clip', 'Div', 'Mul'].includes(node.op)) return false
+  for (let steps = 0; node !== undefined && steps < 12; steps++) {
+    if (node.op === 'GlobalAveragePool' || node.op === 'ReduceMean') return steps > 1
+    if (node.op === 'Add' && steps > 4) return false
+    node = makers.get(node.inputs[0] ?? '')
+  }
+  return false
+}
+
+/**
+ * Name of a published architecture by the number and kind of its operators, null when it is none of them. Works on
+ * the part up to the features, before or after batch normalisation is folded.
+ */
+export function recogniseArchitecture(graph: Graph): string | null {
+  const n = count(graph)
+  const plain = n.additions === 0 && n.concatenations === 0
+  if (n.depthwise === 13 && n.convolutions === 27 && plain) return 'mobilenet_v1'
+  if (n.depthwise === 17 && n.additions === 10 && n.excitations === 0) return 'mobilenet_v2'
+  if (n.depthwise === 15 && n.excitations === 8) return 'mobilenet_v3_large'
+  if (n.depthwise === 11 && n.excitations === 9) return 'mobilenet_v3_small'
+  if (n.depthwise >= 16 && n.excitations === n.depthwise) {
+    return n.depthwise === 16 ? 'efficientnet_b0' : 'efficientnet'
+  }
+  if (n.depthwise > 0 && n.excitations === n.depthwise && n.convolutions > 30) return 'efficientnet_v2'
+  if (n.depthwise > 0 && n.largestKernel === 7 && n.normalisations > 10) return 'convnext'
+  if (n.convolutions === 1 && n.softmaxes >= 6 && n.normalisations > 10) return 'vision_transformer'
+  if (n.depthwise > 0) return null
+  if (n.concatenations === 8 && n.convolutions === 25) return 'squeezenet'
+  if (n.concatenations >= 58) return 'densenet'
+  if (n.concatenations >= 9 && n.convolutions >= 90) return 'inception_v3'
+  if (n.concatenations > 0) return null
+  if (n.additions === 8 && n.convolutions >= 17 && n.convolutions <= 20) return 'resnet18'
+  if (n.additions === 16 && n.convolutions >= 33 && n.convolutions <= 37) return 'resnet34'
+  if (n.additions === 16 && n.convolutions >= 49 && n.convolutions <= 53)
+    return n.grouped > 0 ? 'resnext50' : 'resnet50'
+  if (n.additions > 16 && n.convolutions > 60) return n.grouped > 0 ? 'resnext' : 'resnet'
+  if (n.additions === 0 && n.convolutions === 13) return 'vgg16'
+  if (n.additions === 0 && n.convolutions === 16) return 'vgg19'
+  return null
+}
+
+type Triple = [number, number, number]
+type Scaling = Pick<Preprocessing, 'channelOrder' | 'mean' | 'divisor'>
+
+const triple = (value: number): Triple => [value, value, value]
+/** 0 … 255 as they are: the network scales them itself. */
+const asIs: Scaling = { channelOrder: 'RGB', mean: triple(0), divisor: triple(1) }
+/** −1 … 1 (TensorFlow's Inception line and the MobileNets). */
+const symmetric: Scaling = { channelOrder: 'RGB', mean: triple(127.5), divisor: triple(127.5) }
+/** Mean and deviation of ImageNet's training pictures, as torchvision gives them for values of 0 … 1. */
+const imagenet: Scaling = {
+  channelOrder: 'RGB',
+  mean: [0.485 * 255, 0.456 * 255, 0.406 * 255],
+  divisor: [0.229 * 255, 0.224 * 255, 0.225 * 255],
+}
+/** Caffe's order and ImageNet's mean colour; `mean` is given as RGB. */
+const caffe: Scaling = { channelOrder: 'BGR', mean: [123.68, 116.779, 103.939], divisor: triple(1) }
+const caffeWhole: Scaling = { channelOrder: 'BGR', mean: [123, 117, 104], divisor: triple(1) }
+
+/**
+ * Scaling that an architecture's published weights expect, by where the file comes from (keras.io/api/applications,
+ * pytorch.org/vision). Null when it differs between publications, so that only a person or the catalogue can know.
+ */
+export function knownScaling(
+  graph: Graph,
+  architecture: string | null,
+  format: ModelFormat,
+  producer: string,
+): Scaling | null {
+  if (format !== 'onnx' || /tf2onnx|keras/i.test(producer)) {
+    if (scalesItself(graph)) return asIs
+    if (architecture === null) return null
+    if (/^mobilenet_v[12]$|^inception/.test(architecture)) return symmetric
+    if (architecture === 'squeezenet') return caffeWhole
+    if (/^resnet50$|^vgg/.test(architecture)) return caffe
+    return architecture === 'densenet' ? imagenet : null
+  }
+  const published = /^(mobilenet|squeezenet|resnet|resnext|densenet|vgg|efficientnet|convnext)/
+  return /pytorch/i.test(producer) && architecture !== null && published.test(architecture) ? imagenet : null
+}
+
+/** Whether the first thing a network does is to bring 0 … 255 down by about two orders of magnitude. */
+function scalesItself(graph: Graph): boolean {
+  const counts = useCounts(graph)
+  let value = graph.inputs[0]?.name ?? ''
+  for (let steps = 0; steps < 6 && counts.get(value) === 1; steps++) {
+    const node = graph.nodes.find((candidate) => candidate.inputs[0] === value)
+    const operand = graph.initialisers.get(node?.inputs[1] ?? '')
+    if (node === undefined) return false
+    if (node.op === 'Mul' && operand && numbers(operand).every((factor) => factor > 0 && factor <= 0.02))
+      return true
+    if (node.op === 'Div' && operand && numbers(operand).every((divisor) => divisor >= 50)) return true
+    if (!['Mul', 'Div', 'Sub', 'Add', 'Transpose', 'Cast'].includes(node.op)) return false
+    value = node.outputs[0] ?? ''
+  }
+  return false
+}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import type { PrepareBackboneResult } from '#shared/contract/trainer.ts'
+import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+import { writeOnnx } from '../graph/onnx/index.ts'
+import { optimiseForInference } from '../graph/optimise.ts'
+import { elementCount } from '../graph/tensor.ts'
+import type { Graph } from '../graph/types.ts'
+import { upgradeOpset } from '../graph/upgrade.ts'
+import { knownScaling, recogniseArchitecture } from './architecture.ts'
+import { cutToFeatures, findFeatures, fixInput } from './features.ts'
+import { readModel } from './source.ts'
+import type { ModelSource } from './source.ts'
+
+export interface Backbone extends Omit<PrepareBackboneResult, 'kind' | 'sha256'> {
+  /** `input` float32 [batch, 3, height, width] → `features` float32 [batch, featureLength]. */
+  graph: Graph
+}
+
+/** Cuts a network at its features and says what is known about it. */
+export function backboneOf(source: ModelSource): Backbone {
+  const input = fixInput(source.graph)
+  const point = findFeatures(input.graph)
+  const { graph, length } = cutToFeatures(input, point)
+  const parameters = [...graph.initialisers.values()]
+    .filter((value) => value.type === 'float32' && value.shape.length > 0)
+    .reduce((sum, value) => sum + elementCount(value.shape), 0)
+  const optimised = optimiseForInference(upgradeOpset(graph))
+  const architecture = recogniseArchitecture(optimised)
+  const scaling = knownScaling(optimised, architecture, source.format, source.graph.producer)
+  const size = { width: input.width, height: input.height }
+  const preprocessing: Preprocessing | null = scaling && {
+    version: 1,
+    size,
+    fit: 'stretch',
+    filter: 'pillow-bilinear',
+    background: [255, 255, 255],
+    jpegScaledDecode: false,
+    ...scaling,
+  }
+  return {
+    graph: optimised,
+    architecture,
+    input: size,
+    featureLength: length,
+    featureLayer: point.layer,
+    parameters,
+    preprocessing,
+  }
+}
+
+/**
+ * Reads a network from `file` (ONNX, Keras or TF.js layers), cuts it at its features and writes it to `target` as
+ * ONNX. Throws what `readModel` throws, and `backbone-unsupported` for networks that do not take an RGB picture.
+ */
+export async function prepareBackbone(file: string, target: string): Promise<PrepareBackboneResult> {
+  const { graph, ...result } = backboneOf(await readModel(file))
+  const bytes = writeOnnx(graph)
+  const beside = `${target}.${process.pid}.part`
+  try {
+    await writeFile(beside, bytes)
+    await rename(beside, target)
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw error
+  }
+  return {
+    kind: 'prepare-backbone',
+    ...result,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  }
+}

@@ -1,0 +1,144 @@
+import { KestrelError } from '#shared/errors/index.ts'
+import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+import { GraphBuilder } from '../graph/builder.ts'
+import { readOnnx, writeOnnx } from '../graph/onnx/index.ts'
+import { optimiseForInference } from '../graph/optimise.ts'
+import { float32, int64s } from '../graph/tensor.ts'
+import { int, ints, ownOpset, string } from '../graph/types.ts'
+import type { Graph } from '../graph/types.ts'
+import { upgradeOpset } from '../graph/upgrade.ts'
+import { linearHeadGraph } from './linear-head.ts'
+import type { LinearHead } from './linear-head.ts'
+
+export interface ClassifierParts {
+  /** One input [batch, 3, height, width] of preprocessed floats, one output [batch, features]; or its ONNX file. */
+  trunk: Graph | Uint8Array
+  /** One input [batch, features], one output of logits [batch, classes]. */
+  head: Graph | LinearHead
+  preprocessing: Preprocessing
+  /** In the order of the logits. */
+  classes: readonly string[]
+  /** Below this top probability the answer is "not sure". */
+  threshold?: number
+  kestrelVersion?: string
+}
+
+/** Keys of what a model file says about itself (ONNX `metadata_props`). */
+export const metadataKeys = {
+  labels: 'kestrel.labels',
+  preprocessing: 'kestrel.preprocessing',
+  threshold: 'kestrel.threshold',
+  version: 'kestrel.version',
+} as const
+
+/**
+ * A whole classifier for one picture of any size: `image` uint8 [height, width, 3] (RGB, upright, alpha flattened) →
+ * `probabilities` float32 [classes]. Resize, scaling and channel order are inside. Returns the bytes of an ONNX file.
+ */
+export const composeClassifier = (parts: ClassifierParts): Uint8Array => writeOnnx(classifierGraph(parts))
+
+export function classifierGraph(parts: ClassifierParts): Graph {
+  const { trunk, head, builder } = begin(parts)
+  const image = builder.input({ name: 'image', type: 'uint8', shape: ['height', 'width', 3] })
+  const input = preprocess(builder, image, parts.preprocessing)
+  const rows = classify(builder, trunk, head, input)
+  const shape = builder.constant('probabilities/shape', int64s([-1]))
+  const probabilities = builder.node('Reshape', [rows, shape], {}, 'probabilities')
+  builder.output(probabilities, { name: 'probabilities', type: 'float32', shape: [parts.classes.length] })
+  return optimiseForInference(builder.build(metadataOf(parts)))
+}
+
+/**
+ * The same classifier for batches that are preprocessed already: `input` float32 [batch, 3, height, width] →
+ * `probabilities` float32 [batch, classes]. Returns the bytes of an ONNX file.
+ */
+export const composeBatchClassifier = (parts: ClassifierParts): Uint8Array =>
+  writeOnnx(batchClassifierGraph(parts))
+
+export function batchClassifierGraph(parts: ClassifierParts): Graph {
+  const { trunk, head, builder } = begin(parts)
+  const { width, height } = parts.preprocessing.size
+  const input = builder.input({ name: 'input', type: 'float32', shape: ['batch', 3, height, width] })
+  const rows = classify(builder, trunk, head, input)
+  builder.output(rows, { name: 'probabilities', type: 'float32', shape: ['batch', parts.classes.length] })
+  return optimiseForInference(builder.build(metadataOf(parts)))
+}
+
+function begin(parts: ClassifierParts): { trunk: Graph; head: Graph; builder: GraphBuilder } {
+  const trunk = upgradeOpset(parts.trunk instanceof Uint8Array ? readOnnx(parts.trunk) : parts.trunk)
+  const head = upgradeOpset('nodes' in parts.head ? parts.head : linearHeadGraph(parts.head))
+  for (const part of [trunk, head]) {
+    if (part.inputs.length !== 1 || part.outputs.length !== 1) {
+      throw new KestrelError(
+        'bad-request',
+        'A part of the classifier does not have one input and one output.',
+      )
+    }
+  }
+  const logits = head.outputs[0]?.shape?.at(-1)
+  if (logits !== parts.classes.length) {
+    throw new KestrelError(
+      'bad-request',
+      `The classifier gives ${logits ?? 'an unknown number of'} answers for ${parts.classes.length} classes.`,
+    )
+  }
+  const opsets = new Map([...trunk.opsets, ...head.opsets])
+  opsets.set('', Math.max(ownOpset, trunk.opsets.get('') ?? 1, head.opsets.get('') ?? 1))
+  return { trunk, head, builder: new GraphBuilder('classifier', opsets) }
+}
+
+function classify(builder: GraphBuilder, trunk: Graph, head: Graph, input: string): string {
+  const inTrunk = builder.embed(trunk, new Map([[trunk.inputs[0]?.name ?? '', input]]), 'trunk/')
+  const features = inTrunk(trunk.outputs[0]?.name ?? '')
+  const inHead = builder.embed(head, new Map([[head.inputs[0]?.name ?? '', features]]), 'head/')
+  const logits = inHead(head.outputs[0]?.name ?? '')
+  return builder.node('Softmax', [logits], { axis: int(1) }, 'softmax')
+}
+
+/**
+ * Preprocessing as part of the network: [height, width, 3] uint8 → [1, 3, size] float. ONNX Runtime's antialiased
+ * resize was written after Pillow's (same fixed-point arithmetic on uint8, horizontal pass first); `exclude_outside`
+ * is what Pillow does at the edges. Its coefficients are made in 32 bits, so that a few values in a thousand that lie
+ * on the edge between two grey levels differ by one level.
+ */
+function preprocess(builder: GraphBuilder, image: string, preprocessing: Preprocessing): string {
+  const { size, mean, divisor, channelOrder } = preprocessing
+  const planes = builder.node('Transpose', [image], { perm: ints([2, 0, 1]) }, 'resize/planes')
+  const axes = builder.constant('resize/batch_axis', int64s([0]))
+  const batch = builder.node('Unsqueeze', [planes, axes], {}, 'resize/batch')
+  const sizes = builder.constant('resize/sizes', int64s([1, 3, size.height, size.width]))
+  const resized = builder.node(
+    'Resize',
+    [batch, '', '', sizes],
+    {
+      mode: string('linear'),
+      antialias: int(1),
+      exclude_outside: int(1),
+      coordinate_transformation_mode: string('half_pixel'),
+    },
+    'resize/resized',
+  )
+  let value = builder.node('Cast', [resized], { to: int(1) }, 'scale/float')
+  if (mean.some((number) => number !== 0)) {
+    const centre = builder.constant('scale/mean', float32([1, 3, 1, 1], mean))
+    value = builder.node('Sub', [value, centre], {}, 'scale/centred')
+  }
+  if (divisor.some((number) => number !== 1)) {
+    const unit = builder.constant('scale/divisor', float32([1, 3, 1, 1], divisor))
+    value = builder.node('Div', [value, unit], {}, 'scale/scaled')
+  }
+  if (channelOrder === 'BGR') {
+    const order = builder.constant('scale/bgr', int64s([2, 1, 0]))
+    value = builder.node('Gather', [value, order], { axis: int(1) }, 'scale/ordered')
+  }
+  return value
+}
+
+function metadataOf(parts: ClassifierParts): Map<string, string> {
+  return new Map([
+    [metadataKeys.labels, JSON.stringify(parts.classes)],
+    [metadataKeys.preprocessing, JSON.stringify(parts.preprocessing)],
+    ...(parts.threshold === undefined ? [] : [[metadataKeys.threshold, String(parts.threshold)] as const]),
+    ...(parts.kestrelVersion === undefined ? [] : [[metadataKeys.version, parts.kestrelVersion] as const]),
+  ])
+}
