@@ -37,15 +37,19 @@ export const metadataKeys = {
  */
 export const composeClassifier = (parts: ClassifierParts): Uint8Array => writeOnnx(classifierGraph(parts))
 
-export function classifierGraph(parts: ClassifierParts): Graph {
-  const { trunk, head, builder } = begin(parts)
+export const classifierGraph = (parts: ClassifierParts): Graph =>
+  withPreprocessing(batchClassifierGraph(parts), parts)
+
+/** Puts resize, scaling and channel order before a classifier for batches, and makes it answer for one picture. */
+export function withPreprocessing(batch: Graph, about: About): Graph {
+  const builder = new GraphBuilder('classifier', batch.opsets)
   const image = builder.input({ name: 'image', type: 'uint8', shape: ['height', 'width', 3] })
-  const input = preprocess(builder, image, parts.preprocessing)
-  const rows = classify(builder, trunk, head, input)
-  const shape = builder.constant('probabilities/shape', int64s([-1]))
-  const probabilities = builder.node('Reshape', [rows, shape], {}, 'probabilities')
-  builder.output(probabilities, { name: 'probabilities', type: 'float32', shape: [parts.classes.length] })
-  return optimiseForInference(builder.build(metadataOf(parts)))
+  const input = preprocess(builder, image, about.preprocessing)
+  const inner = builder.embed(batch, new Map([[batch.inputs[0]?.name ?? '', input]]), 'network/')
+  const shape = builder.constant('answer/shape', int64s([-1]))
+  const answer = builder.node('Reshape', [inner(batch.outputs[0]?.name ?? ''), shape], {}, 'answer')
+  builder.output(answer, { name: 'probabilities', type: 'float32', shape: [about.classes.length] })
+  return optimiseForInference(builder.build(metadataOf(about)))
 }
 
 /**
@@ -134,7 +138,9 @@ function preprocess(builder: GraphBuilder, image: string, preprocessing: Preproc
   return value
 }
 
-function metadataOf(parts: ClassifierParts): Map<string, string> {
+type About = Pick<ClassifierParts, 'preprocessing' | 'classes' | 'threshold' | 'kestrelVersion'>
+
+function metadataOf(parts: About): Map<string, string> {
   return new Map([
     [metadataKeys.labels, JSON.stringify(parts.classes)],
     [metadataKeys.preprocessing, JSON.stringify(parts.preprocessing)],
