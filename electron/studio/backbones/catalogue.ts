@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { resourcesFolder } from '#shared/util/app-folders.ts'
+import { scalingText } from './preprocessing-text.ts'
+
+/** A backbone's id is also the name of its folder: nothing that could lead out of the store. */
+export const backboneId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/)
+
+const catalogueEntrySchema = z.object({
+  id: backboneId,
+  name: z.string(),
+  words: z.string(),
+  architecture: z.string(),
+  inputSize: z.int().positive(),
+  featureLength: z.int().positive(),
+  bytes: z.int().positive(),
+  licence: z.string(),
+  /** Pictures per second to expect on two ordinary cores, before anything was measured. */
+  expectedRate: z.number().positive(),
+  preprocessing: scalingText,
+  hash: z.object({
+    algorithm: z.enum(['sha256', 'sha1', 'md5']),
+    value: z.string().regex(/^[0-9a-f]{32,64}$/),
+  }),
+  /** Where the source itself publishes the hash. */
+  publishedIn: z.string().min(1),
+  file: z.string().regex(/^[A-Za-z0-9._-]+$/),
+  /** Tried in this order. */
+  urls: z.array(z.url({ protocol: /^https?$/ })).min(1),
+})
+export type CatalogueEntry = z.infer<typeof catalogueEntrySchema>
+
+export const catalogueSchema = z.object({ version: z.literal(1), backbones: z.array(catalogueEntrySchema) })
+
+export const catalogueFile = (): string => join(resourcesFolder(), 'backbones', 'catalog.json')
+
+export async function readCatalogue(file = catalogueFile()): Promise<CatalogueEntry[]> {
+  return catalogueSchema.parse(JSON.parse(await readFile(file, 'utf8'))).backbones
+}
