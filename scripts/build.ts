@@ -24,7 +24,7 @@ const say = (line: string): void => {
 }
 
 async function bundleNodeSide(outDir: string, modules: Set<string>): Promise<BuiltChunks> {
-  const built: BuiltChunks = { main: [], preload: [], node: [] }
+  const built: BuiltChunks = { main: [], preload: [], node: [], renderer: [] }
   for (const options of bundles(outDir)) {
     const output = Array.isArray(options.output) ? options.output[0] : options.output
     const part = output?.dir?.slice(outDir.length + 1)
@@ -40,13 +40,20 @@ async function bundleNodeSide(outDir: string, modules: Set<string>): Promise<Bui
   return built
 }
 
-async function bundlePage(outDir: string, modules: Set<string>): Promise<boolean> {
+async function bundlePage(
+  outDir: string,
+  modules: Set<string>,
+  chunks: BuiltChunks['renderer'],
+): Promise<boolean> {
   if (shellOnly || !existsSync(join(root, 'renderer', 'index.html'))) return false
   const collect: Plugin = {
     name: 'kestrel-collect-modules',
     generateBundle(_options, bundle) {
       for (const item of Object.values(bundle))
-        if (item.type === 'chunk') for (const id of item.moduleIds) modules.add(id)
+        if (item.type === 'chunk') {
+          chunks.push(item)
+          for (const id of item.moduleIds) modules.add(id)
+        }
     },
   }
   await buildPage({
@@ -68,7 +75,7 @@ async function build(): Promise<void> {
 
   const modules = new Set<string>()
   const built = await bundleNodeSide(work, modules)
-  const hasPage = await bundlePage(work, modules)
+  const hasPage = await bundlePage(work, modules, built.renderer)
 
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>

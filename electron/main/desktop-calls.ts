@@ -1,7 +1,7 @@
 import { BrowserWindow, app, dialog, ipcMain, nativeTheme, shell } from 'electron'
 import type { IpcMainInvokeEvent, OpenDialogOptions } from 'electron'
 import { isAbsolute, basename } from 'node:path'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { internalRoutes, locatedSchema, registeredSourcesSchema } from '#shared/contract/broker.ts'
 import type { RegisterSources } from '#shared/contract/broker.ts'
 import { desktopCalls } from '#shared/contract/desktop.ts'

@@ -6,12 +6,14 @@ import { join } from 'node:path'
  * print is noted here too. Never picture names or paths of the person's folders.
  */
 export const logger = log.create({ logId: 'main' })
+logger.transports.console.level = process.env['KESTREL_DEBUG'] ? 'debug' : false
+logger.transports.file.level = false
 
 export function openLog(folder: string): void {
   logger.transports.file.resolvePathFn = () => join(folder, 'main.log')
   logger.transports.file.maxSize = 2 * 1024 * 1024
   logger.transports.file.format = '{y}-{m}-{d} {h}:{i}:{s}.{ms} {level} {text}'
-  logger.transports.console.level = process.env['KESTREL_DEBUG'] ? 'debug' : false
+  logger.transports.file.level = 'info'
 }
 
 /** Forwards what a child process prints, line by line. */

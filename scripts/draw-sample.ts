@@ -1,0 +1,55 @@
+/**
+ * Draws the pictures of "Try a sample": `node scripts/draw-sample.ts [folder]`. Everything is made here from a seed; no
+ * picture comes from anywhere else. The pictures are committed (another version of the SVG renderer may set a pixel
+ * otherwise), so this runs only when the sample itself is to change.
+ */
+import { mkdirSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import sharp from 'sharp'
+import { createRandom } from '#shared/domain/random.ts'
+import type { Random } from '#shared/domain/random.ts'
+import { drawFeather } from './sample/feather.ts'
+import { drawLeaf } from './sample/leaf.ts'
+import { drawMushroom } from './sample/mushroom.ts'
+import { pick } from './sample/pen.ts'
+import type { Frame, Posture } from './sample/scene.ts'
+import { drawScene } from './sample/scene.ts'
+import { drawShell } from './sample/shell.ts'
+
+const SEED = 20_260
+const PICTURES = 56
+
+const kinds: { label: string; posture: Posture; draw: (random: Random) => string }[] = [
+  { label: 'feather', posture: { upright: false, reach: 1.2 }, draw: drawFeather },
+  { label: 'leaf', posture: { upright: false, reach: 1.12 }, draw: drawLeaf },
+  { label: 'mushroom', posture: { upright: true, reach: 0.95 }, draw: drawMushroom },
+  { label: 'shell', posture: { upright: false, reach: 0.98 }, draw: drawShell },
+]
+const frames: Frame[] = [
+  { width: 320, height: 240 },
+  { width: 240, height: 320 },
+  { width: 320, height: 320 },
+  { width: 320, height: 214 },
+]
+
+const target = resolve(process.argv[2] ?? join(import.meta.dirname, '../resources/samples/forest-finds'))
+let bytes = 0
+for (const { label, posture, draw } of kinds) {
+  const folder = join(target, label)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  for (let number = 1; number <= PICTURES; number++) {
+    const random = createRandom(SEED, `${label} ${number}`)
+    const frame = pick(random, frames)
+    const svg = drawScene(random, frame, posture, draw)
+    const file = join(folder, `${String(number).padStart(2, '0')}.jpg`)
+    // Drawn at twice the size: finer lines, softer edges.
+    const { size } = await sharp(Buffer.from(svg), { density: 144 })
+      .resize(frame.width, frame.height, { fit: 'fill' })
+      .flatten({ background: '#ffffff' })
+      .jpeg({ quality: 86, mozjpeg: true, chromaSubsampling: '4:2:0' })
+      .toFile(file)
+    bytes += size
+  }
+}
+console.log(`${kinds.length * PICTURES} pictures, ${(bytes / 1e6).toFixed(2)} MB in ${target}`)
