@@ -53,7 +53,7 @@ export interface JobRunner {
   list(projectId: string | null): Job[]
   /** Resolves with the last snapshot when it is over. @throws KestrelError not-found */
   wait(id: string): Promise<Job>
-  /** Asks all (or one project's) to end and waits until they have. */
+  /** The app or the project closes: all (or one project's) are interrupted; waits until they have ended. */
   stopAll(projectId?: string): Promise<void>
 }
 
@@ -153,17 +153,17 @@ export function createJobRunner({ bus, reportError }: JobRunnerPorts): JobRunner
     }
   }
 
-  function cancel(id: string): void {
+  function stop(id: string, reason: KestrelError): void {
     const entry = find(id)
     if (isOver(entry.job) || entry.abort.signal.aborted) return
     entry.job = { ...entry.job, state: 'stopping' }
     bus.publish({ type: 'job', job: entry.job })
-    entry.abort.abort(stopped())
+    entry.abort.abort(reason)
   }
 
   return {
     start,
-    cancel,
+    cancel: (id) => stop(id, stopped()),
     get: (id) => find(id).job,
     list: (projectId) =>
       [...entries.values()]
@@ -178,7 +178,7 @@ export function createJobRunner({ bus, reportError }: JobRunnerPorts): JobRunner
       const running = [...entries.values()].filter(
         ({ job }) => !isOver(job) && (projectId === undefined || job.projectId === projectId),
       )
-      for (const { job } of running) cancel(job.id)
+      for (const { job } of running) stop(job.id, new Interruption())
       await Promise.all(running.map((entry) => entry.finished))
     },
   }
@@ -187,6 +187,18 @@ export function createJobRunner({ bus, reportError }: JobRunnerPorts): JobRunner
 /** What a job throws when it ends because it was asked to. */
 export const stopped = (): KestrelError =>
   new KestrelError('stopped', 'Stopped.', { kept: 'Everything finished before is kept.' })
+
+/** Why a job is stopped when nobody asked for it: it may go on when the project is opened again. */
+class Interruption extends KestrelError {
+  constructor() {
+    super('stopped', 'Interrupted because Kestrel was closed.', {
+      kept: 'Everything finished before is kept.',
+    })
+  }
+}
+
+/** Whether the work is to be left so that it can go on later, rather than given up. */
+export const isInterruption = (signal: AbortSignal): boolean => signal.reason instanceof Interruption
 
 const isStop = (error: unknown): boolean =>
   (error instanceof KestrelError && error.code === 'stopped') ||

@@ -1,3 +1,4 @@
+import { labelKey, nextColour } from '#shared/domain/labels.ts'
 import type { ProjectDatabase } from './database.ts'
 
 export interface LabelRow {
@@ -6,9 +7,6 @@ export interface LabelRow {
   colour: number
   position: number
 }
-
-/** Two labels may not differ in case or in how an accent is written alone. */
-export const nameKey = (name: string): string => name.normalize('NFC').toLowerCase()
 
 export type LabelsRepository = ReturnType<typeof createLabelsRepository>
 
@@ -31,28 +29,23 @@ export function createLabelsRepository({ sql }: ProjectDatabase) {
     /** In the person's order. */
     all: (): LabelRow[] => all.all(),
     find: (id: number): LabelRow | undefined => byId.get(id),
-    findByName: (name: string): LabelRow | undefined => byKey.get(nameKey(name)),
+    findByName: (name: string): LabelRow | undefined => byKey.get(labelKey(name)),
     nextPosition: (): number => end.get() ?? 0,
     /** The smallest palette index that no label has yet. */
-    freeColour(): number {
-      const used = new Set(colours.all())
-      let colour = 0
-      while (used.has(colour)) colour++
-      return colour
-    },
+    freeColour: (): number => nextColour(colours.all()),
     /** @param label with an id only when a removed label comes back. @returns its id. */
     insert(label: { id?: number; name: string; colour: number; position: number }): number {
       const { lastInsertRowid } = insert.run(
         label.id ?? null,
         label.name,
-        nameKey(label.name),
+        labelKey(label.name),
         label.colour,
         label.position,
       )
       return Number(lastInsertRowid)
     },
     update(label: LabelRow): void {
-      update.run(label.name, nameKey(label.name), label.colour, label.position, label.id)
+      update.run(label.name, labelKey(label.name), label.colour, label.position, label.id)
     },
     /** Its pictures must have another label (or none) before. */
     remove(id: number): void {

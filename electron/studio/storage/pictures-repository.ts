@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path'
 import type { SplitName } from '#shared/contract/trainer.ts'
 import type { ProjectDatabase } from './database.ts'
-import { nameKey } from './labels-repository.ts'
+import { nameKey } from './name-key.ts'
 
 export interface Finding {
   code: string

@@ -1,7 +1,7 @@
 import type { PictureFilter, PictureSort } from '#shared/contract/dataset.ts'
 import type { SplitName } from '#shared/contract/trainer.ts'
 import type { ProjectDatabase } from './database.ts'
-import { nameKey } from './labels-repository.ts'
+import { nameKey } from './name-key.ts'
 
 /** How many pictures there are of each kind. */
 export interface PictureSums {

@@ -1,0 +1,260 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Project, RecentProject } from '#shared/contract/projects.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import type { EventBus } from '../events/event-bus.ts'
+import { isMissing } from '../files.ts'
+import type { JobRunner } from '../jobs/job-runner.ts'
+import type { Log } from '../log.ts'
+import type { ProjectHooks } from '../ports.ts'
+import type { SettingsService } from '../settings/settings.ts'
+import type { SourceStore } from '../sources/source-store.ts'
+import { databaseFile, openProjectDatabase } from '../storage/database.ts'
+import { createProjectRepository } from '../storage/project-repository.ts'
+import type { ProjectFacts } from '../storage/project-repository.ts'
+import { projectFolderName } from './folder-name.ts'
+import { createOpenProject } from './open-project.ts'
+import type { OpenProject, ProjectRegistry } from './open-project.ts'
+import type { Recents } from './recents.ts'
+
+export interface ProjectsPorts {
+  log: Log
+  bus: EventBus
+  jobs: JobRunner
+  registry: ProjectRegistry
+  recents: Recents
+  settings: SettingsService
+  sources: SourceStore
+  /** Asked at the time of use: capabilities register while the studio is put together. */
+  hooks(): readonly ProjectHooks[]
+  refreshRecent(projectId: string): void
+}
+
+export interface ProjectsService {
+  recent(): Promise<RecentProject[]>
+  create(name: string, parentToken?: string): Promise<Project>
+  openRecent(projectId: string): Promise<Project>
+  openSource(token: string): Promise<Project>
+  /** The command line's way: an existing project, or a new one in an absent or empty folder. */
+  openOrCreateAt(folder: string, name: string): Promise<Project>
+  get(projectId: string): Project
+  rename(projectId: string, name: string): Promise<Project>
+  forget(projectId: string): Promise<void>
+  close(projectId: string): Promise<void>
+  closeAll(): Promise<void>
+}
+
+/** Projects on this machine: making, opening, closing, and the list of recent ones. */
+export function createProjectsService(ports: ProjectsPorts): ProjectsService {
+  const { registry, recents, jobs } = ports
+  /** Two windows that open the same folder at once get the same project. */
+  const opening = new Map<string, Promise<OpenProject>>()
+  const closing = new Map<string, Promise<void>>()
+
+  function openFolder(folder: string, create?: { name: string }): Promise<OpenProject> {
+    const known = registry.all().find((project) => project.folder === folder)
+    if (known && !closing.has(known.projectId)) return Promise.resolve(known)
+    const underway = opening.get(folder)
+    if (underway) return underway
+    const open = (async () => {
+      if (known) await closing.get(known.projectId)
+      return await reallyOpen(folder, create)
+    })().finally(() => opening.delete(folder))
+    opening.set(folder, open)
+    return open
+  }
+
+  async function reallyOpen(folder: string, create?: { name: string }): Promise<OpenProject> {
+    const db = openProjectDatabase(folder)
+    try {
+      const repository = createProjectRepository(db)
+      const facts = repository.facts() ?? initialise(repository, create?.name ?? nameOfFolder(folder))
+      if (await isCopy(facts.id, folder)) {
+        facts.id = randomUUID()
+        repository.changeId(facts.id)
+      }
+      const project = createOpenProject({ projectId: facts.id, folder, db, bus: ports.bus })
+      await prepareFolders(project)
+      registry.add(project)
+      await remember(facts, folder)
+      for (const hook of ports.hooks()) hook.opened?.(project)
+      ports.log.info('project opened')
+      return project
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
+
+  /** A folder that was copied beside its original answers to an id of its own. */
+  async function isCopy(projectId: string, folder: string): Promise<boolean> {
+    if (registry.all().some((project) => project.projectId === projectId)) return true
+    const other = await recents.find(projectId)
+    return other !== undefined && other.folder !== folder && existsSync(databaseFile(other.folder))
+  }
+
+  const remember = (facts: ProjectFacts, folder: string): Promise<void> =>
+    recents.change(facts.id, (before) => ({
+      pictures: 0,
+      labels: [],
+      strip: 0,
+      stripFiles: [],
+      accuracy: null,
+      ...before,
+      projectId: facts.id,
+      name: facts.name,
+      folder,
+      openedAt: Date.now(),
+    }))
+
+  async function closeProject(projectId: string): Promise<void> {
+    const project = registry.all().find((each) => each.projectId === projectId)
+    if (!project) return
+    const underway = closing.get(projectId)
+    if (underway) return underway
+    const close = (async () => {
+      await jobs.stopAll(projectId)
+      for (const hook of ports.hooks()) await hook.closing?.(project)
+      registry.remove(projectId)
+      project.db.close()
+      ports.log.info('project closed')
+    })().finally(() => closing.delete(projectId))
+    closing.set(projectId, close)
+    return close
+  }
+
+  return {
+    async recent() {
+      const list = await recents.list()
+      return Promise.all(
+        list.map(async ({ folder, stripFiles, ...recent }) => ({
+          ...recent,
+          strip: stripFiles.length,
+          location: dirname(folder),
+          missing: !existsSync(databaseFile(folder)),
+        })),
+      )
+    },
+
+    async create(name, parentToken) {
+      const parent =
+        parentToken === undefined
+          ? await ports.settings.projectsFolder()
+          : await folderToWriteInto(ports.sources.paths(parentToken, 'write')[0])
+      await mkdir(parent, { recursive: true })
+      const folder = join(await realpath(parent), projectFolderName(name))
+      await makeNewFolder(folder, name)
+      return viewOf(await openFolder(folder, { name }))
+    },
+
+    async openRecent(projectId) {
+      const open = registry.all().find((project) => project.projectId === projectId)
+      const recent = await recents.find(projectId)
+      const folder = open?.folder ?? recent?.folder
+      if (folder === undefined)
+        throw new KestrelError('project-not-found', 'This project is not on the list any more.', {
+          remedy: 'Choose its folder with "Open folder".',
+        })
+      if (!existsSync(databaseFile(folder)))
+        throw new KestrelError('project-not-found', `The folder of “${recent?.name ?? ''}” is not there.`, {
+          remedy: 'Connect its disk or find the folder, then choose it with "Open folder".',
+        })
+      const project = await openFolder(folder)
+      await remember(factsOf(project), folder)
+      return viewOf(project)
+    },
+
+    async openSource(token) {
+      return viewOf(await openFolder(await projectFolderOf(ports.sources.paths(token, 'read'))))
+    },
+
+    async openOrCreateAt(folder, name) {
+      const absolute = resolve(folder)
+      if (existsSync(databaseFile(absolute))) return viewOf(await openFolder(await realpath(absolute)))
+      await mkdir(absolute, { recursive: true })
+      if ((await readdir(absolute)).length > 0)
+        throw new KestrelError('folder-not-empty', `The folder “${basename(absolute)}” is not empty.`, {
+          kept: 'Nothing was changed.',
+          remedy: 'Name an empty or new folder, or a Kestrel project.',
+        })
+      return viewOf(await openFolder(await realpath(absolute), { name }))
+    },
+
+    get: (projectId) => viewOf(registry.get(projectId)),
+
+    async rename(projectId, name) {
+      const project = registry.get(projectId)
+      project.use(createProjectRepository).rename(name.trim())
+      await remember(factsOf(project), project.folder)
+      project.announce('project')
+      return viewOf(project)
+    },
+
+    forget: (projectId) => recents.forget(projectId),
+    close: closeProject,
+    async closeAll() {
+      await Promise.all(registry.all().map((project) => closeProject(project.projectId)))
+    },
+  }
+}
+
+type Repository = ReturnType<typeof createProjectRepository>
+
+function initialise(repository: Repository, name: string): ProjectFacts {
+  repository.initialise({ id: randomUUID(), name, createdAt: Date.now() })
+  return repository.facts()!
+}
+
+const nameOfFolder = (folder: string): string => basename(folder).replace(/\.kestrel$/i, '')
+const factsOf = (project: OpenProject): ProjectFacts => project.use(createProjectRepository).facts()!
+
+function viewOf(project: OpenProject): Project {
+  const { id, ...facts } = factsOf(project)
+  return { projectId: id, location: project.folder, ...facts }
+}
+
+async function makeNewFolder(folder: string, name: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    throw new KestrelError('name-taken', `There is already a project named “${name}” there.`, {
+      kept: 'Nothing was changed.',
+      remedy: 'Choose another name, or open the one that is there.',
+      cause: error,
+    })
+  }
+}
+
+/** What an interrupted write left behind goes; files an import still needs stay (see datasets). */
+async function prepareFolders(project: OpenProject): Promise<void> {
+  const { images, thumbnails, features, runs, temporary } = project.paths
+  for (const folder of [images, thumbnails, features, runs, temporary])
+    await mkdir(folder, { recursive: true })
+  for (const name of await readdir(temporary))
+    if (!name.startsWith('import-')) await rm(join(temporary, name), { recursive: true, force: true })
+}
+
+async function folderToWriteInto(path: string | undefined): Promise<string> {
+  if (path !== undefined && (await stat(path)).isDirectory()) return path
+  throw new KestrelError('bad-request', 'That is not a folder.', { remedy: 'Choose a folder.' })
+}
+
+async function projectFolderOf(paths: readonly string[]): Promise<string> {
+  const [path] = paths
+  const notOne = (cause?: unknown): KestrelError =>
+    new KestrelError('project-not-found', 'This is not a Kestrel project.', {
+      remedy: 'Choose a folder whose name ends in .kestrel. To import pictures, open a project first.',
+      cause,
+    })
+  if (paths.length !== 1 || path === undefined) throw notOne()
+  const folder = basename(path) === 'project.db' ? dirname(path) : path
+  try {
+    if (!(await stat(databaseFile(folder))).isFile()) throw notOne()
+  } catch (error) {
+    throw isMissing(error) ? notOne(error) : error
+  }
+  return await realpath(folder)
+}
