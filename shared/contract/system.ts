@@ -1,7 +1,7 @@
 import { eventIterator } from '@orpc/contract'
 import { z } from 'zod'
 import { jobSchema } from '../jobs/job.ts'
-import { call, ok } from './base.ts'
+import { call, ok, sourceToken } from './base.ts'
 import { engineReportSchema, trainMetricSchema } from './trainer.ts'
 
 export const settingsSchema = z.object({
@@ -57,7 +57,14 @@ export type StudioEvent = z.infer<typeof eventSchema>
 export const system = {
   info: call.output(appInfoSchema),
   settings: call.output(settingsSchema),
-  setSettings: call.input(settingsSchema.partial()).output(settingsSchema),
+  /** `projectsFolderSource`: a folder the person chose, as a token; the page never sends a path of its own making. */
+  setSettings: call
+    .input(
+      settingsSchema
+        .partial()
+        .extend({ projectsFolder: z.literal('').optional(), projectsFolderSource: sourceToken.optional() }),
+    )
+    .output(settingsSchema),
   engines: call.output(z.array(engineReportSchema)),
   /** All that happens, from now on. A newer subscription of the same window ends its older one. Heartbeat every 10 s. */
   events: call.input(z.object({ windowId: z.string().max(64) })).output(eventIterator(eventSchema)),

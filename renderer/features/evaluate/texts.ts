@@ -65,6 +65,7 @@ export default {
     sort: 'Order',
     byLabel: 'As in the project',
     byConfused: 'Most confused first',
+    byAlike: 'Confused ones together',
     zoom: 'Cell size',
   },
   pairs: 'Most confused',

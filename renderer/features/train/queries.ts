@@ -15,7 +15,10 @@ export function useTrainingOptions(projectId: MaybeRefOrGetter<string>) {
 }
 
 /** How long it would take. Asked again when the choices change. */
-export function useForecast(projectId: MaybeRefOrGetter<string>, config: MaybeRefOrGetter<TrainConfig | null>) {
+export function useForecast(
+  projectId: MaybeRefOrGetter<string>,
+  config: MaybeRefOrGetter<TrainConfig | null>,
+) {
   const studio = useStudio()
   return useQuery({
     key: () => queryKeys.part(toValue(projectId), 'pictures', 'forecast', JSON.stringify(toValue(config))),
