@@ -21,6 +21,9 @@ export function createLabelsRepository({ sql }: ProjectDatabase) {
   const update = sql.prepare<[string, string, number, number, number]>(
     'UPDATE labels SET name = ?, name_key = ?, colour = ?, position = ? WHERE id = ?',
   )
+  const nextId = sql
+    .prepare<[], number>("SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'labels'), 0) + 1")
+    .pluck()
   const remove = sql.prepare<[number]>('DELETE FROM labels WHERE id = ?')
   const end = sql.prepare<[], number>('SELECT ifnull(max(position), -1) + 1 FROM labels').pluck()
   const colours = sql.prepare<[], number>('SELECT colour FROM labels').pluck()
@@ -30,6 +33,8 @@ export function createLabelsRepository({ sql }: ProjectDatabase) {
     all: (): LabelRow[] => all.all(),
     find: (id: number): LabelRow | undefined => byId.get(id),
     findByName: (name: string): LabelRow | undefined => byKey.get(labelKey(name)),
+    /** The id the next new label gets; ids are never used twice. */
+    nextId: (): number => nextId.get() ?? 1,
     nextPosition: (): number => end.get() ?? 0,
     /** The smallest palette index that no label has yet. */
     freeColour: (): number => nextColour(colours.all()),
