@@ -265,7 +265,7 @@ function light(random: Random, frame: Frame): string {
         anywhere(random, frame),
         between(random, 40, 110),
         '#0a1420',
-        between(random, 0.14, 0.3),
+        between(random, 0.1, 0.2),
         between(random, 14, 40),
         lean,
       ),
