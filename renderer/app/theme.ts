@@ -3,6 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, watchEffect } from 'vue'
 import type { Theme } from '#shared/contract/desktop.ts'
 import { useStudio } from '../client/index.ts'
+import { isDark } from './dark.ts'
 import { useNotices } from './notices.ts'
 
 const remembered = 'kestrel-theme'
@@ -19,6 +20,7 @@ export const useTheme = defineStore('theme', () => {
   const dark = computed(() => (choice.value === 'system' ? systemDark.value : choice.value === 'dark'))
 
   watchEffect(() => {
+    isDark.value = dark.value
     document.documentElement.dataset.theme = dark.value ? 'dark' : 'light'
   })
 
