@@ -1,0 +1,75 @@
+import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { z } from 'zod'
+import type { PrepareBackboneResult } from '#shared/contract/trainer.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { hashFile } from './hash-file.ts'
+import { PREPARED_BY } from './store.ts'
+import type { BackboneInfo, BackboneStore } from './store.ts'
+
+/** The trainer's conversion to ONNX. */
+export type PrepareBackbone = (
+  file: string,
+  target: string,
+  signal?: AbortSignal,
+) => Promise<PrepareBackboneResult>
+
+/** What a source knows of a backbone; the rest is found out by converting it. */
+export type Described = Pick<
+  BackboneInfo,
+  'id' | 'name' | 'words' | 'architecture' | 'origin' | 'licence' | 'featureLength' | 'preprocessing'
+>
+
+/**
+ * Copies an original into the store and converts it there: the store has all of it or nothing.
+ * @throws KestrelError what the trainer says; backbone-damaged when it gives other features than promised
+ */
+export async function installBackbone(
+  store: BackboneStore,
+  prepare: PrepareBackbone,
+  original: string,
+  describe: (result: PrepareBackboneResult) => Promise<Described> | Described,
+  signal?: AbortSignal,
+): Promise<BackboneInfo> {
+  const files = [original, ...(await weightFilesOf(original))]
+  return await store.put(files, async (draft) => {
+    const copy = draft.original
+    const result = await prepare(copy, draft.prepared, signal)
+    const described = await describe(result)
+    if (described.featureLength !== result.featureLength)
+      throw new KestrelError(
+        'backbone-damaged',
+        `This backbone gives ${result.featureLength} features where ${described.featureLength} were promised.`,
+        { remedy: 'Choose another one.' },
+      )
+    return {
+      version: 1,
+      ...described,
+      featureLayer: result.featureLayer,
+      parameters: result.parameters,
+      original: basename(copy),
+      originalBytes: (await stat(copy)).size,
+      originalSha256: await hashFile(copy, 'sha256'),
+      preparedBy: PREPARED_BY,
+      preparedSha256: result.sha256,
+    }
+  })
+}
+
+const tfjsManifest = z.object({
+  weightsManifest: z.array(z.object({ paths: z.array(z.string().regex(/^[A-Za-z0-9._-]+$/)) })),
+})
+
+/** A TF.js model is a model.json and the files of numbers it names, side by side. */
+async function weightFilesOf(original: string): Promise<string[]> {
+  if (!original.toLowerCase().endsWith('.json')) return []
+  const parsed = tfjsManifest.safeParse(JSON.parse(await readFile(original, 'utf8')))
+  if (!parsed.success)
+    throw new KestrelError('backbone-unsupported', 'This file does not describe a TensorFlow.js model.', {
+      remedy: 'Choose the model.json of TensorFlow.js layers, with its files of numbers beside it.',
+      cause: parsed.error,
+    })
+  return parsed.data.weightsManifest.flatMap(({ paths }) =>
+    paths.map((path) => join(dirname(original), path)),
+  )
+}

@@ -1,0 +1,227 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PreparedBackbone } from '#shared/contract/trainer.ts'
+import type { Backbone } from '#shared/contract/use.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import type { EventBus } from '../events/event-bus.ts'
+import type { JobRunner } from '../jobs/job-runner.ts'
+import type { Log } from '../log.ts'
+import { catalogueEntryOf, describeAdded, describeEntry, findModelFile } from './added.ts'
+import type { CatalogueEntry } from './catalogue.ts'
+import { defaultDownload, download } from './download.ts'
+import type { DownloadOptions } from './download.ts'
+import { readBackboneFolder } from './folder-source.ts'
+import type { FolderBackbone } from './folder-source.ts'
+import { hashFile } from './hash-file.ts'
+import { installBackbone } from './installer.ts'
+import type { PrepareBackbone } from './installer.ts'
+import { architectureOfId, nameOf, wordsOf } from './known-architectures.ts'
+import { byPreference, fromCatalogue, fromFolder, fromStore, undescribed } from './listing.ts'
+import { preprocessingOf } from './preprocessing-text.ts'
+import type { MeasuredRatesStore } from './rates.ts'
+import { createBackboneStore } from './store.ts'
+import type { BackboneInfo } from './store.ts'
+
+export interface BackboneServicePorts {
+  home: string
+  /** `KESTREL_BACKBONES`. */
+  folder: string | null
+  catalogue: readonly CatalogueEntry[]
+  jobs: JobRunner
+  bus: EventBus
+  log: Log
+  rates: MeasuredRatesStore
+  prepare: PrepareBackbone
+  downloadOptions?: DownloadOptions
+}
+
+export interface ReadyBackbone extends PreparedBackbone {
+  name: string
+  licence: string
+}
+
+export type BackboneService = ReturnType<typeof createBackboneService>
+
+/** Where backbones come from, in this order: the store, a folder, a download, a file of the person's own. */
+export function createBackboneService(ports: BackboneServicePorts) {
+  const { catalogue, jobs, bus, log, rates, prepare } = ports
+  const store = createBackboneStore(join(ports.home, 'backbones'))
+  const downloads = new Map<string, string>()
+  const preparing = new Map<string, Promise<ReadyBackbone>>()
+
+  async function folderEntries(): Promise<FolderBackbone[]> {
+    if (ports.folder === null) return []
+    try {
+      return await readBackboneFolder(ports.folder)
+    } catch (error) {
+      // A folder somebody named once must not keep the studio from its other sources.
+      log.warn('the folder of KESTREL_BACKBONES cannot be read', error)
+      return []
+    }
+  }
+
+  async function list(): Promise<Backbone[]> {
+    const found = new Map<string, Omit<Backbone, 'rate'>>()
+    for (const entry of catalogue) found.set(entry.id, fromCatalogue(entry, downloads.has(entry.id)))
+    for (const entry of await folderEntries()) found.set(entry.id, fromFolder(entry))
+    for (const id of await store.ids()) {
+      const stored = await store.read(id)
+      if (stored === null) continue
+      const listed =
+        'info' in stored
+          ? // With its original whole it is prepared anew when it is needed: the person need not know.
+            fromStore(stored.info, (await originalIsWhole(stored.info)) ? null : stored.problem)
+          : undescribed(id, stored.problem)
+      if (listed.state === 'ready' || found.get(id)?.state !== 'ready') found.set(id, listed)
+    }
+    return [...found.values()].sort(byPreference).map((each) => ({ ...each, rate: rates.features(each.id) }))
+  }
+
+  async function originalIsWhole(info: BackboneInfo): Promise<boolean> {
+    try {
+      return (await hashFile(store.originalPath(info), 'sha256')) === info.originalSha256
+    } catch (error) {
+      if (error instanceof Error && 'code' in error) return false
+      throw error
+    }
+  }
+
+  const ready = (info: BackboneInfo): ReadyBackbone => ({
+    id: info.id,
+    sha256: info.preparedSha256,
+    onnxPath: store.preparedPath(info.id),
+    featureLength: info.featureLength,
+    preprocessing: info.preprocessing,
+    name: info.name,
+    licence: info.licence,
+  })
+
+  async function makeReady(id: string): Promise<ReadyBackbone> {
+    const stored = await store.read(id)
+    if (stored !== null && 'info' in stored) {
+      const { info, problem } = stored
+      if (problem === null) return ready(info)
+      if (await originalIsWhole(info)) {
+        log.warn(`backbone ${id} is prepared anew: ${problem}`)
+        return ready(await installBackbone(store, prepare, store.originalPath(info), () => info))
+      }
+    }
+    const entry = (await folderEntries()).find((candidate) => candidate.id === id)
+    if (entry?.problem === null) return ready(await installFromFolder(entry))
+    if (entry || stored !== null)
+      throw new KestrelError('backbone-damaged', `The backbone "${id}" is damaged.`, {
+        kept: 'Pictures, labels and trained models are not touched.',
+        remedy: 'Remove it in Settings and get it again, or choose another one.',
+      })
+    if (catalogue.some((candidate) => candidate.id === id))
+      throw new KestrelError('no-backbone', 'This backbone has not been downloaded yet.', {
+        remedy: 'Download it first, or choose another one.',
+      })
+    throw new KestrelError('backbone-unknown', `There is no backbone "${id}".`, {
+      remedy: 'Choose another one.',
+    })
+  }
+
+  const installFromFolder = (entry: FolderBackbone): Promise<BackboneInfo> =>
+    installBackbone(store, prepare, entry.file, (result) => {
+      const architecture = result.architecture ?? architectureOfId(entry.id)
+      return {
+        id: entry.id,
+        name: nameOf(architecture, entry.id),
+        words: wordsOf(architecture),
+        architecture,
+        origin: 'folder',
+        licence: entry.licence,
+        featureLength: entry.featureLength,
+        preprocessing: preprocessingOf(entry.size, entry.scaling),
+      }
+    })
+
+  return {
+    list,
+
+    /** The id of the backbone to take when the person does not choose; null: there is none, train on the pixels. */
+    async recommended(): Promise<string | null> {
+      return (await list()).find(({ state }) => state === 'ready')?.id ?? null
+    },
+
+    /**
+     * A backbone ready to run; prepared now when it never was, or when what was prepared is damaged.
+     * @throws KestrelError backbone-unknown, backbone-damaged, no-backbone (known, but not downloaded)
+     */
+    ensure(id: string): Promise<ReadyBackbone> {
+      const running = preparing.get(id)
+      if (running) return running
+      const work = makeReady(id).finally(() => preparing.delete(id))
+      preparing.set(id, work)
+      return work
+    },
+
+    /** @throws KestrelError backbone-unknown */
+    download(id: string): { jobId: string } {
+      const running = downloads.get(id)
+      if (running !== undefined) return { jobId: running }
+      const entry = catalogue.find((candidate) => candidate.id === id)
+      if (!entry)
+        throw new KestrelError('backbone-unknown', `The catalogue has no backbone "${id}".`, {
+          remedy: 'Choose another one.',
+        })
+      const { id: jobId } = jobs.start({
+        kind: 'download',
+        projectId: null,
+        title: entry.name,
+        stage: 'downloading',
+        queue: 'download',
+        facts: { backboneId: id },
+        run: async ({ signal, update }) => {
+          try {
+            const folder = join(store.folder, '.downloads')
+            await mkdir(folder, { recursive: true })
+            const target = join(folder, entry.file)
+            await download(
+              {
+                ...{ urls: entry.urls, target, bytes: entry.bytes, hash: entry.hash, signal },
+                onProgress: (done, total) => update({ stage: 'downloading', done, total }),
+              },
+              ports.downloadOptions ?? defaultDownload,
+            )
+            update({ stage: 'preparing', done: 0, total: null })
+            await installBackbone(store, prepare, target, () => describeEntry(entry), signal)
+            await rm(target)
+          } finally {
+            downloads.delete(id)
+            bus.publish({ type: 'backbones' })
+          }
+        },
+      })
+      downloads.set(id, jobId)
+      bus.publish({ type: 'backbones' })
+      return { jobId }
+    },
+
+    /**
+     * Takes in a file of the person's own.
+     * @throws KestrelError backbone-unsupported, backbone-damaged, operator-unsupported
+     */
+    async add(paths: readonly string[]): Promise<Backbone> {
+      const file = await findModelFile(paths)
+      const entry = await catalogueEntryOf(file, catalogue)
+      const taken = new Set((await list()).map(({ id }) => id))
+      const info = await installBackbone(store, prepare, file, (result) =>
+        entry ? describeEntry(entry) : describeAdded(file, result, (id) => taken.has(id)),
+      )
+      bus.publish({ type: 'backbones' })
+      return { ...fromStore(info, null), rate: rates.features(info.id) }
+    },
+
+    /** Deletes it from the store. A folder's own files are never touched. @throws KestrelError backbone-unknown */
+    async remove(id: string): Promise<void> {
+      if ((await store.read(id)) === null)
+        throw new KestrelError('backbone-unknown', 'This backbone is not in the store.', {
+          remedy: 'It belongs to a folder or has not been downloaded: there is nothing to remove.',
+        })
+      await store.remove(id)
+      bus.publish({ type: 'backbones' })
+    },
+  }
+}

@@ -1,0 +1,283 @@
+import { createHash } from 'node:crypto'
+import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { readCatalogue } from '#studio/backbones/catalogue.ts'
+import type { CatalogueEntry } from '#studio/backbones/catalogue.ts'
+import { scalingText } from '#studio/backbones/preprocessing-text.ts'
+import { createRates } from '#studio/backbones/rates.ts'
+import { createBackboneService } from '#studio/backbones/service.ts'
+import type { BackboneServicePorts } from '#studio/backbones/service.ts'
+import { createEventBus } from '#studio/events/event-bus.ts'
+import { createJobRunner } from '#studio/jobs/job-runner.ts'
+import { prepareBackbone } from '../../electron/trainer/models/backbone.ts'
+import { temporaryFolder } from '../helpers/folders.ts'
+import { describeWithShared, sharedPath } from '../helpers/shared.ts'
+import { tinyFeatureLength, tinyNetwork } from '../helpers/tiny-backbone.ts'
+
+const quiet = { info() {}, warn() {}, error() {} }
+const bytes = tinyNetwork()
+const sha256 = createHash('sha256').update(bytes).digest('hex')
+
+function service(ports: Partial<BackboneServicePorts> = {}) {
+  const home = ports.home ?? temporaryFolder()
+  const bus = createEventBus((error) => {
+    throw error
+  })
+  const jobs = createJobRunner({ bus, reportError: () => {} })
+  let prepared = 0
+  const made = createBackboneService({
+    home,
+    folder: null,
+    catalogue: [],
+    jobs,
+    bus,
+    log: quiet,
+    rates: createRates(join(home, 'rates.json')),
+    prepare: (file, target) => {
+      prepared++
+      return prepareBackbone(file, target)
+    },
+    downloadOptions: { protocols: ['http:'], stallMs: 2000, attempts: 1, pauseMs: 1 },
+    ...ports,
+  })
+  return { ...made, home, jobs, preparations: () => prepared }
+}
+
+/** A folder as KESTREL_BACKBONES names it. */
+async function backboneFolder(changes: Record<string, unknown> = {}): Promise<string> {
+  const folder = temporaryFolder()
+  await mkdir(join(folder, 'tiny'))
+  await writeFile(join(folder, 'tiny', 'model.onnx'), bytes)
+  const entry = {
+    id: 'tiny',
+    input: [32, 32, 3],
+    preprocessing: 'x/127.5-1 RGB',
+    features: tinyFeatureLength,
+    model_sha256: sha256,
+    file: 'model.onnx',
+    ...changes,
+  }
+  await writeFile(join(folder, 'index.json'), JSON.stringify({ backbones: [entry] }))
+  return folder
+}
+
+const entry = (url: string, changes: Partial<CatalogueEntry> = {}): CatalogueEntry => ({
+  id: 'mobilenet_v2.tiny',
+  name: 'Tiny',
+  words: 'For tests.',
+  architecture: 'mobilenet_v2',
+  inputSize: 32,
+  featureLength: tinyFeatureLength,
+  bytes: bytes.length,
+  licence: 'MIT',
+  expectedRate: 100,
+  preprocessing: scalingText.parse('(x/255-(0.485,0.456,0.406))/(0.229,0.224,0.225) RGB'),
+  hash: { algorithm: 'sha256', value: sha256 },
+  publishedIn: 'here',
+  file: 'tiny.onnx',
+  urls: [url],
+  ...changes,
+})
+
+async function serve(content: Uint8Array): Promise<string> {
+  const server = createServer((_, response) => response.end(content))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/tiny.onnx`
+}
+
+describe('how scaling is written', () => {
+  it.each([
+    ['x/127.5-1 RGB', 'RGB', [127.5, 127.5, 127.5], [127.5, 127.5, 127.5]],
+    ['BGR minus (104,117,123)', 'BGR', [123, 117, 104], [1, 1, 1]],
+    ['(x-127)/128 RGB', 'RGB', [127, 127, 127], [128, 128, 128]],
+    ['x/255 RGB', 'RGB', [0, 0, 0], [255, 255, 255]],
+    ['x RGB', 'RGB', [0, 0, 0], [1, 1, 1]],
+    ['(x/255-(0.5,0.25,0.125))/(0.5,0.25,1) BGR', 'BGR', [31.875, 63.75, 127.5], [255, 63.75, 127.5]],
+  ])('%s', (text, channelOrder, mean, divisor) => {
+    expect(scalingText.parse(text)).toEqual({ channelOrder, mean, divisor })
+  })
+  it('refuses what it does not understand', () => {
+    for (const text of ['', 'torch', 'x/0 RGB', 'x*2'])
+      expect(scalingText.safeParse(text).success, text).toBe(false)
+  })
+})
+
+describe('the catalogue', () => {
+  it('is valid, fetched over https only, and says where each hash is published', async () => {
+    const entries = await readCatalogue()
+    expect(entries.length).toBeGreaterThan(2)
+    expect(new Set(entries.map(({ id }) => id)).size).toBe(entries.length)
+    for (const { urls, publishedIn, hash } of entries) {
+      expect(urls.every((url) => url.startsWith('https://'))).toBe(true)
+      expect(publishedIn).toContain('https://github.com/onnx/models')
+      expect(hash.value).toHaveLength(64)
+    }
+  })
+})
+
+describe('backbones', () => {
+  it('has none to recommend when there is no source, and says why one is not ready', async () => {
+    const { recommended, ensure } = service({ catalogue: [entry('http://127.0.0.1:9/x')] })
+    expect(await recommended()).toBeNull()
+    await expect(ensure('mobilenet_v2.tiny')).rejects.toMatchObject({ code: 'no-backbone' })
+    await expect(ensure('nobody')).rejects.toMatchObject({ code: 'backbone-unknown' })
+    await expect(ensure('../../etc')).rejects.toThrow()
+  })
+
+  it('takes one from a folder, prepares it once, and keeps it when the folder is gone', async () => {
+    const folder = await backboneFolder()
+    const first = service({ folder })
+    expect(await first.list()).toMatchObject([
+      { id: 'tiny', state: 'ready', source: 'folder', inputSize: 32 },
+    ])
+    const [one, two] = await Promise.all([first.ensure('tiny'), first.ensure('tiny')])
+    expect(one).toEqual(two)
+    expect(one).toMatchObject({
+      featureLength: tinyFeatureLength,
+      preprocessing: { size: { width: 32, height: 32 }, mean: [127.5, 127.5, 127.5] },
+    })
+    expect(
+      createHash('sha256')
+        .update(await readFile(one.onnxPath))
+        .digest('hex'),
+    ).toBe(one.sha256)
+    expect(first.preparations()).toBe(1)
+
+    const later = service({ home: first.home })
+    expect(await later.list()).toMatchObject([{ id: 'tiny', state: 'ready', source: 'store' }])
+    expect(await later.ensure('tiny')).toMatchObject({ sha256: one.sha256 })
+    expect(later.preparations()).toBe(0)
+  })
+
+  it('reports a damaged file of the folder and does not recommend it', async () => {
+    const { list, ensure, recommended } = service({
+      folder: await backboneFolder({ model_sha256: '0'.repeat(64) }),
+    })
+    expect(await list()).toMatchObject([{ state: 'broken', detail: expect.stringContaining('damaged') }])
+    expect(await recommended()).toBeNull()
+    await expect(ensure('tiny')).rejects.toMatchObject({ code: 'backbone-damaged' })
+  })
+
+  it('lives without a folder that cannot be read', async () => {
+    const folder = temporaryFolder()
+    await writeFile(join(folder, 'index.json'), '{')
+    expect(await service({ folder }).list()).toEqual([])
+    expect(await service({ folder: join(folder, 'nowhere') }).list()).toEqual([])
+  })
+
+  it('prepares anew what is damaged in the store, and says so when the original is damaged too', async () => {
+    const { ensure, list, home, preparations } = service({ folder: await backboneFolder() })
+    const { onnxPath, sha256: right } = await ensure('tiny')
+    await writeFile(onnxPath, 'garbage')
+    expect(await ensure('tiny')).toMatchObject({ sha256: right })
+    expect(preparations()).toBe(2)
+
+    await writeFile(onnxPath, 'garbage')
+    await writeFile(join(home, 'backbones', 'tiny', 'model.onnx'), 'garbage')
+    const later = service({ home })
+    expect(await later.list()).toMatchObject([{ state: 'broken', detail: 'Its prepared file is damaged.' }])
+    await expect(later.ensure('tiny')).rejects.toMatchObject({ code: 'backbone-damaged' })
+    await later.remove('tiny')
+    expect(await later.list()).toEqual([])
+
+    // With the folder still there it is simply taken from there again.
+    expect(await list()).toMatchObject([{ state: 'ready', source: 'folder' }])
+  })
+
+  it('downloads from the catalogue: checked, prepared, ready', async () => {
+    const { download, jobs, list, recommended, home } = service({ catalogue: [entry(await serve(bytes))] })
+    const { jobId } = download('mobilenet_v2.tiny')
+    expect(download('mobilenet_v2.tiny')).toEqual({ jobId })
+    expect((await list())[0]).toMatchObject({ state: 'downloading' })
+    expect(await jobs.wait(jobId)).toMatchObject({ state: 'done', kind: 'download', title: 'Tiny' })
+    expect(await list()).toMatchObject([{ state: 'ready', source: 'store', name: 'Tiny', licence: 'MIT' }])
+    expect(await recommended()).toBe('mobilenet_v2.tiny')
+    expect(await readdir(join(home, 'backbones', '.downloads'))).toEqual([])
+  })
+
+  it('says what went wrong with a download and leaves nothing behind', async () => {
+    const wrong = await serve(Buffer.alloc(bytes.length))
+    const { download, jobs, list } = service({ catalogue: [entry(wrong)] })
+    const job = await jobs.wait(download('mobilenet_v2.tiny').jobId)
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'checksum-mismatch' } })
+    expect(await list()).toMatchObject([{ state: 'available' }])
+    expect(() => download('nobody')).toThrow('no backbone')
+  })
+
+  it("takes a file of the person's own, and knows the catalogue's by its bytes", async () => {
+    const folder = temporaryFolder()
+    await writeFile(join(folder, 'My Net (2).onnx'), bytes)
+    const { add, ensure, list, remove } = service()
+    const added = await add([join(folder, 'My Net (2).onnx')])
+    expect(added).toMatchObject({ id: 'own-My-Net-2', source: 'added', state: 'ready', inputSize: 32 })
+    expect(added.words).toContain('assumed')
+    expect(await ensure(added.id)).toMatchObject({ preprocessing: { divisor: [127.5, 127.5, 127.5] } })
+    expect((await add([folder])).id).toBe('own-My-Net-2-2')
+    await remove(added.id)
+    expect((await list()).map(({ id }) => id)).toEqual(['own-My-Net-2-2'])
+    await expect(remove(added.id)).rejects.toMatchObject({ code: 'backbone-unknown' })
+
+    const known = service({ catalogue: [entry('http://127.0.0.1:9/x')] })
+    expect(await known.add([folder])).toMatchObject({ id: 'mobilenet_v2.tiny', source: 'store' })
+  })
+
+  it('refuses what is no network, with words, and leaves nothing behind', async () => {
+    const folder = temporaryFolder()
+    const { add, list } = service()
+    await expect(add([folder])).rejects.toMatchObject({ code: 'backbone-unsupported' })
+    await writeFile(join(folder, 'a.onnx'), 'not a network at all')
+    await expect(add([folder])).rejects.toMatchObject({ code: expect.stringMatching(/^backbone-/) })
+    await writeFile(join(folder, 'b.onnx'), 'another')
+    await expect(add([folder])).rejects.toMatchObject({ code: 'backbone-unsupported' })
+    expect(await list()).toEqual([])
+  })
+
+  it('remembers how fast this machine was', async () => {
+    const file = join(temporaryFolder(), 'deep', 'rates.json')
+    const rates = createRates(file)
+    await rates.noteFeatures('tiny', 5, 1)
+    expect(rates.features('tiny')).toBeNull()
+    await rates.noteFeatures('tiny', 100, 2)
+    await rates.noteFit(1e6, 0.5)
+    expect(createRates(file).features('tiny')).toBe(50)
+    expect(createRates(file).fit()).toBe(2e6)
+    await writeFile(file, 'broken')
+    expect(createRates(file).fit()).toBeNull()
+  })
+})
+
+describeWithShared('real backbones', ['backbones/index.json'], () => {
+  it('prefers MobileNet V2 and knows how each wants its pictures', async () => {
+    const { list, recommended, ensure } = service({ folder: sharedPath('backbones') })
+    expect(await recommended()).toBe('mobilenet_v2_1.0_224')
+    expect((await list()).map(({ name, state }) => `${name}: ${state}`)).toEqual([
+      'MobileNet V2, 224 px: ready',
+      'MobileNet V1 × 0.50, 160 px: ready',
+      'MobileNet V1 × 0.25, 128 px: ready',
+      'SqueezeNet: ready',
+    ])
+    expect(await ensure('mobilenet_v1_0.25_128')).toMatchObject({
+      featureLength: 256,
+      preprocessing: {
+        size: { width: 128, height: 128 },
+        channelOrder: 'RGB',
+        divisor: [127.5, 127.5, 127.5],
+      },
+    })
+  })
+
+  it('finds the scaling of an added Keras file by itself', async () => {
+    const { add } = service()
+    const folder = temporaryFolder()
+    await copyFile(sharedPath('backbones/mobilenet_v1_0.25_128/model.h5'), join(folder, 'net.h5'))
+    expect(await add([join(folder, 'net.h5')])).toMatchObject({
+      architecture: 'mobilenet_v1',
+      words: 'A backbone of your own.',
+      featureLength: 256,
+    })
+  })
+})
