@@ -1,0 +1,65 @@
+export const commandNames = ['run', 'predict', 'features', 'serve', 'doctor', 'backbones'] as const
+export type CommandName = (typeof commandNames)[number]
+
+export const overview = `Kestrel Studio on the command line: folders of pictures in, a trained model out.
+
+  kestrel run FOLDER --out DIR      import, train, evaluate and export in one go
+  kestrel predict PATH… --model M   what a model says about pictures
+  kestrel features FOLDER           feature vectors of a backbone, as a NumPy file
+  kestrel serve                     the studio in a browser on this computer
+  kestrel doctor                    what works here, and why something does not
+  kestrel backbones                 networks that already know pictures
+
+  kestrel COMMAND --help            the options of a command
+  kestrel --version
+
+KESTREL_HOME moves the folder for settings, backbones and logs.
+KESTREL_BACKBONES names a folder with backbones to use.
+Exit codes: 0 done, 1 failed (with the reason), 2 wrong usage, 130 interrupted.`
+
+export const topics: Record<CommandName, string> = {
+  run: `kestrel run FOLDER --out DIR [options]
+
+Imports the pictures of FOLDER (its sub-folders name the labels), trains, evaluates and exports. DIR becomes a project
+that the studio opens, too; the figures are in DIR/result.json. Run again with the same DIR it looks for what has
+changed and starts from what is there.
+
+  --out DIR          the project's folder; new, empty, or made by an earlier run
+  --backbone ID      a network of "kestrel backbones"; the best one that is ready when left out
+  --recipe NAME      head (a classifier on a frozen backbone) or pixels (a small network from scratch)
+  --seed N           for split and training, 1 when left out
+  --split A/B/C      shares of train/val/test, 70/15/15 when left out
+  --folds K          also K-fold cross-validation over training and validation pictures
+  --test-folder F    test on the pictures of F, which nothing is learned from
+  --labels RULE      parent, first, last or path: which folder names the label; what fits best when left out
+  --export FORMATS   onnx, tfjs or both (onnx,tfjs), each proved against the app's own answers
+  --json             one JSON document on stdout, everything else on stderr`,
+  predict: `kestrel predict PATH… --model EXPORT_OR_PROJECT [options]
+
+Says what the pictures show. PATH is a picture or a folder. The model is the folder of an ONNX export, or a project
+(its newest finished run).
+
+  --model M          folder of an export or a project
+  --csv F            a table: file, label, confidence, unsure and every label's probability ("-": to stdout)
+  --sort-into DIR    copies the pictures into folders named by label; unsure ones into "not sure"
+  --json             one JSON document on stdout`,
+  features: `kestrel features FOLDER --backbone ID --out F.npy [--json]
+
+Writes the features of every picture as a NumPy array [pictures, length] of 32-bit numbers, and beside it F.txt with
+the file of each row. Pictures that cannot be read are left out and listed.`,
+  serve: `kestrel serve [--port N] [--project DIR]
+
+Opens the studio for a browser on this computer and prints its address with a one-time token. It answers on 127.0.0.1
+only. Ctrl+C ends it.
+
+  --port N           a free one when left out
+  --project DIR      opens this project first`,
+  doctor: `kestrel doctor [--json]
+
+Lists engines (and why one cannot be used), backbones, versions, folders and free disk space.`,
+  backbones: `kestrel backbones [list | get ID | add FILE] [--json]
+
+  list               what is known, and what is ready to use
+  get ID             downloads one from its official place and checks it
+  add FILE           takes in a file of your own: ONNX, Keras (.h5, .keras) or a TF.js layers model.json`,
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest'
+import { UsageError, parseCommand } from '../../electron/cli/arguments.ts'
+import { commandNames, topics } from '../../electron/cli/help.ts'
+
+const parse = (text: string) => parseCommand(text.split(' ').filter(Boolean))
+
+describe('kestrel run', () => {
+  it('has defaults', () => {
+    expect(parse('run pictures --out dir')).toEqual({
+      name: 'run',
+      folder: 'pictures',
+      out: 'dir',
+      backbone: null,
+      recipe: null,
+      seed: 1,
+      split: { train: 70, val: 15, test: 15 },
+      folds: 0,
+      testFolder: null,
+      labels: null,
+      exports: [],
+      json: false,
+    })
+  })
+
+  it('takes all its options, in any order', () => {
+    expect(
+      parse(
+        'run --json --folds 10 --export onnx,tfjs,onnx --split 80/10/10 pictures --seed 7 --out=dir --backbone b --recipe head --test-folder t --labels path',
+      ),
+    ).toMatchObject({
+      folds: 10,
+      exports: ['onnx', 'tfjs'],
+      split: { train: 80, val: 10, test: 10 },
+      seed: 7,
+      backbone: 'b',
+      recipe: 'head',
+      testFolder: 't',
+      labels: 'path',
+      json: true,
+    })
+  })
+})
+
+describe('the other commands', () => {
+  it('are read', () => {
+    expect(parse('predict a.jpg b --model m --csv t.csv --sort-into s')).toEqual({
+      name: 'predict',
+      paths: ['a.jpg', 'b'],
+      model: 'm',
+      csv: 't.csv',
+      sortInto: 's',
+      json: false,
+    })
+    expect(parse('features f --backbone b --out x.npy')).toMatchObject({ folder: 'f', out: 'x.npy' })
+    expect(parse('serve')).toEqual({ name: 'serve', port: 0, project: null })
+    expect(parse('serve --port 8080 --project p')).toEqual({ name: 'serve', port: 8080, project: 'p' })
+    expect(parse('doctor --json')).toEqual({ name: 'doctor', json: true })
+    expect(parse('backbones')).toMatchObject({ action: { kind: 'list' } })
+    expect(parse('backbones add net.onnx')).toMatchObject({ action: { kind: 'add', file: 'net.onnx' } })
+    expect(parse('backbones get x --json')).toMatchObject({ action: { kind: 'get', id: 'x' }, json: true })
+  })
+
+  it('help and version', () => {
+    expect(parse('')).toEqual({ name: 'help', topic: null })
+    expect(parse('--help')).toEqual({ name: 'help', topic: null })
+    expect(parse('help run')).toEqual({ name: 'help', topic: 'run' })
+    expect(parse('run --help --nonsense')).toEqual({ name: 'help', topic: 'run' })
+    expect(parse('--version')).toEqual({ name: 'version' })
+    for (const name of commandNames) expect(topics[name]).toContain(`kestrel ${name}`)
+  })
+})
+
+describe('wrong usage says one plain line', () => {
+  it.each([
+    ['fly', 'There is no command "fly".'],
+    ['--jso', 'Options come after a command, found --jso.'],
+    ['run', 'FOLDER is missing.'],
+    ['run a b --out d', 'One FOLDER is enough, found also "b".'],
+    ['run a', '--out DIR is missing.'],
+    ['run a --out', '--out needs a value.'],
+    ['run a --out d --sead 1', 'There is no option --sead.'],
+    ['run a --out d --json=yes', '--json takes no value.'],
+    ['run a --out d --seed -1', '--seed needs a value.'],
+    ['run a --out d --seed 1.5', '--seed is a whole number from 0 to 2147483647, not "1.5".'],
+    ['run a --out d --folds 1', '--folds needs at least 2 (or 0 for none).'],
+    [
+      'run a --out d --split 70/30',
+      '--split is train/val/test like 70/15/15, with something to train on; "70/30" is not.',
+    ],
+    [
+      'run a --out d --split 0/50/50',
+      '--split is train/val/test like 70/15/15, with something to train on; "0/50/50" is not.',
+    ],
+    ['run a --out d --export coreml', '--export is one of onnx, tfjs; "coreml" is not.'],
+    ['run a --out d --recipe magic', '--recipe is one of head, pixels; "magic" is not.'],
+    [
+      'run a --out d --recipe pixels --backbone b',
+      '--recipe pixels works without a backbone: leave out --backbone.',
+    ],
+    ['predict --model m', 'PATH is missing: which pictures or folders?'],
+    ['predict a', '--model EXPORT_OR_PROJECT is missing.'],
+    ['predict a --model m --json --csv f', '--json and --csv are two ways to answer: choose one.'],
+    ['features f --backbone b --out x.txt', '--out must end in .npy.'],
+    ['serve here', '"here" is not expected here.'],
+    ['serve --port 70000', '--port is a whole number from 0 to 65535, not "70000".'],
+    ['backbones drop x', 'backbones is one of list, add, get; "drop" is not.'],
+    ['backbones add', 'FILE is missing.'],
+    ['help fly', 'There is no command "fly".'],
+  ])('kestrel %s', (text, message) => {
+    expect(() => parse(text)).toThrow(UsageError)
+    expect(() => parse(text)).toThrow(message)
+  })
+})
