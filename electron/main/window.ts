@@ -1,6 +1,6 @@
 import { BrowserWindow, nativeTheme, screen } from 'electron'
 import { join } from 'node:path'
-import { appRoot } from '#shared/util/app-folders.ts'
+import { appRoot, resourcesFolder } from '#shared/util/app-folders.ts'
 import { homeAddress } from './address.ts'
 import { logger } from './log.ts'
 import { isReachable } from './window-state.ts'
@@ -29,6 +29,10 @@ export function openWindow(file: WindowStateFile): BrowserWindow {
     title: 'Kestrel Studio',
     backgroundColor: paperColour(),
     autoHideMenuBar: true,
+    // Windows and macOS take it from the package.
+    ...(process.platform === 'linux'
+      ? { icon: join(resourcesFolder(), 'icons', 'linux', '256x256.png') }
+      : {}),
     webPreferences: {
       preload: join(appRoot, 'out', 'preload', 'index.cjs'),
       sandbox: true,

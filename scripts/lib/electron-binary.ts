@@ -84,10 +84,8 @@ export interface TestElectron {
   needsShim: boolean
 }
 
-/** Version by the file beside the binary; the test runtime has none and is Electron 22. */
-function majorOf(executable: string): number {
-  const folder =
-    process.platform === 'darwin' ? join(dirname(executable), '..', '..', '..') : dirname(executable)
+/** By the version file in Electron's folder; the test runtime has none and is Electron 22. */
+export function electronMajor(folder: string): number {
   const file = join(folder, 'version')
   return existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8').replace(/^v/, ''), 10) : 22
 }
@@ -99,6 +97,7 @@ export function findTestElectron(): TestElectron | null {
     executableAt(join(root, '.test-electron')) ??
     packagedElectron()
   if (!path) return null
-  const major = majorOf(path)
+  const folder = process.platform === 'darwin' ? join(dirname(path), '..', '..', '..') : dirname(path)
+  const major = electronMajor(folder)
   return { path, major, needsShim: major < 25 }
 }

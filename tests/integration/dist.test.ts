@@ -1,0 +1,125 @@
+import { getCurrentFuseWire, FuseState, FuseV1Options } from '@electron/fuses'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, relative } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findTestElectron } from '../../scripts/lib/electron-binary.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const electron = process.platform === 'linux' ? findTestElectron() : null
+const isBuilt = existsSync(join(root, 'out', 'stamp.json'))
+
+/** What the archive's index lists, as paths without a leading slash. */
+function archiveList(archive: string): string[] {
+  // @electron/asar comes with electron-builder.
+  const load = createRequire(createRequire(import.meta.url).resolve('app-builder-lib/package.json'))
+  const asar = load('@electron/asar') as { listPackage(file: string, options: { isPack: boolean }): string[] }
+  return asar
+    .listPackage(archive, { isPack: false })
+    .map((path) => path.replace(/^[\\/]/, '').replaceAll('\\', '/'))
+}
+
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+
+const packable = electron !== null && isBuilt
+if (!packable)
+  console.error(
+    '\n!!! NOT TESTED: the packaged layout needs Linux, a build and an Electron (KESTREL_TEST_ELECTRON)\n',
+  )
+
+describe.skipIf(!packable)('the packaged app', () => {
+  const work = mkdtempSync(join(tmpdir(), 'kestrel-dist-'))
+  const unpacked = join(work, 'dist', 'linux-unpacked')
+  const resources = join(unpacked, 'resources')
+  const beside = join(resources, 'app.asar.unpacked')
+
+  beforeAll(() => {
+    // A copy, without the loader that the end-to-end tests put into the test runtime.
+    const source = dirname(electron!.path)
+    const loader = join(source, 'resources', 'app')
+    cpSync(source, join(work, 'electron'), {
+      recursive: true,
+      filter: (path) => path !== loader,
+      dereference: true,
+    })
+    const packing = spawnSync(
+      process.execPath,
+      [join(root, 'scripts', 'dist.ts'), '--dir', '--linux', `-c.directories.output=${join(work, 'dist')}`],
+      { cwd: root, encoding: 'utf8', env: { ...process.env, KESTREL_ELECTRON: join(work, 'electron') } },
+    )
+    if (packing.status !== 0) throw new Error(`packing failed:\n${packing.stdout}\n${packing.stderr}`)
+  }, 300_000)
+  afterAll(() => rmSync(work, { recursive: true, force: true }))
+
+  it('has the shell in the archive and nothing of development anywhere', () => {
+    const listed = archiveList(join(resources, 'app.asar'))
+    expect(listed).toEqual(
+      expect.arrayContaining(['package.json', 'out/main/index.cjs', 'out/preload/index.cjs']),
+    )
+    const top = new Set(listed.map((path) => path.split('/')[0]))
+    expect([...top].sort()).toEqual(['node_modules', 'out', 'package.json', 'resources'])
+    const strange = listed.filter(
+      (path) =>
+        /\.(map|tsx?|mts|cts|vue|tsbuildinfo)$/.test(path) ||
+        /^(tests|scripts|docs|shared|renderer)\//.test(path),
+    )
+    expect(strange).toEqual([])
+    const forDevelopment = [
+      'electron',
+      'vite',
+      'vitest',
+      'rolldown',
+      'typescript',
+      'playwright-core',
+      'vue',
+      'eslint',
+    ]
+    expect(forDevelopment.filter((name) => listed.includes(`node_modules/${name}`))).toEqual([])
+  })
+
+  it('has processes, page, resources and native modules outside the archive', () => {
+    for (const file of [
+      'out/node/studio.mjs',
+      'out/node/trainer.mjs',
+      'out/node/cli.mjs',
+      'out/renderer/index.html',
+    ])
+      expect(existsSync(join(beside, file)), file).toBe(true)
+    expect(existsSync(join(beside, 'resources/backbones/catalog.json'))).toBe(true)
+    const natives = filesBelow(join(beside, 'node_modules'))
+      .filter((path) => path.endsWith('.node'))
+      .map((path) => basename(path))
+    expect(natives.some((name) => name.startsWith('sharp-linux'))).toBe(true)
+    expect(natives).toContain('onnxruntime_binding.node')
+    expect(natives).toContain(`linux-${process.arch}.node`)
+    // Other platforms' binaries are left out.
+    expect(natives.filter((name) => /darwin|win32|dll/.test(name))).toEqual([])
+  })
+
+  it('carries a copy that runs: the command line finds its engines and its files', () => {
+    const doctor = spawnSync(process.execPath, [join(beside, 'out/node/cli.mjs'), 'doctor', '--json'], {
+      encoding: 'utf8',
+      cwd: work,
+      env: { ...process.env, KESTREL_HOME: join(work, 'home'), NODE_PATH: '' },
+    })
+    expect(doctor.stderr).not.toContain('Cannot find')
+    expect(doctor.status).toBe(0)
+    expect(JSON.parse(doctor.stdout)).toBeTypeOf('object')
+  })
+
+  it('has the fuses set', async () => {
+    const wire = await getCurrentFuseWire(join(unpacked, 'kestrel-studio'))
+    const state = (option: FuseV1Options): FuseState | undefined => wire[option]
+    expect(state(FuseV1Options.RunAsNode)).toBe(FuseState.DISABLE)
+    expect(state(FuseV1Options.EnableNodeOptionsEnvironmentVariable)).toBe(FuseState.DISABLE)
+    expect(state(FuseV1Options.EnableNodeCliInspectArguments)).toBe(FuseState.DISABLE)
+    expect(state(FuseV1Options.EnableCookieEncryption)).toBe(FuseState.ENABLE)
+    expect(state(FuseV1Options.EnableEmbeddedAsarIntegrityValidation)).toBe(FuseState.ENABLE)
+    expect(state(FuseV1Options.OnlyLoadAppFromAsar)).toBe(FuseState.ENABLE)
+  })
+})
