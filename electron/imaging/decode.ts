@@ -1,0 +1,152 @@
+import type { RgbPicture } from '#shared/domain/preprocessing/index.ts'
+import { decodeBmp } from './bmp.ts'
+import { readHeader, type PictureHeader } from './header.ts'
+import { decodeHeic } from './heic.ts'
+import { heicProfile, wrapAsTiff } from './heic-profile.ts'
+import { turnUpright } from './orientation.ts'
+import { readBytes } from './read-bytes.ts'
+import { damaged, tooManyPixels } from './refusals.ts'
+import { openEncoded, type Strictness } from './sharp.ts'
+import { requireFormat } from './sniff.ts'
+
+/** What shines through transparent pixels, 0–255. */
+export type Background = readonly [number, number, number]
+export const white: Background = [255, 255, 255]
+
+export interface DecodedPicture extends RgbPicture {
+  /** Something in the file was damaged; what could be read is there, the rest is grey or black. */
+  damaged: boolean
+}
+
+export interface DecodeOptions {
+  background?: Background
+}
+
+/**
+ * Decodes a picture to upright sRGB, uint8 `[height, width, 3]`, its first frame or page. Alpha is flattened on
+ * `background` (white), grey becomes RGB, 16 bits become 8, CMYK and pictures with a colour profile become sRGB. For JPEG
+ * and PNG without alpha and colour profile the pixels are those of Pillow's `ImageOps.exif_transpose(im).convert('RGB')`.
+ *
+ * @param input a path, or the bytes of the file
+ * @throws KestrelError file-missing, file-unreadable, file-empty, not-a-picture, format-unsupported, picture-too-large,
+ * picture-damaged
+ */
+export async function decodeToRgb(
+  input: string | Uint8Array,
+  options: DecodeOptions = {},
+): Promise<DecodedPicture> {
+  const bytes = typeof input === 'string' ? await readBytes(input) : input
+  const header = await readHeader(bytes, requireFormat(bytes))
+  return decodeWithHeader(bytes, header, options.background ?? white)
+}
+
+/** `decodeToRgb` for callers that have the header already. */
+export async function decodeWithHeader(
+  bytes: Uint8Array,
+  header: PictureHeader,
+  background: Background,
+): Promise<DecodedPicture> {
+  if (header.format === 'bmp') {
+    const picture = decodeBmp(bytes)
+    const data = flatten(picture.data, picture.hasAlpha ? background : null)
+    return { data, width: picture.width, height: picture.height, damaged: picture.damaged }
+  }
+  if (header.format === 'heic') return decodeHeicToRgb(bytes, background)
+  const decoded = await tolerantly((strictness) => decodeByLibvips(bytes, header, background, strictness))
+  if (header.turnedBy !== 'us') return decoded
+  return {
+    ...turnUpright(decoded.data, decoded.width, decoded.height, 3, header.orientation),
+    damaged: decoded.damaged,
+  }
+}
+
+/**
+ * Tries strictly first and, when the decoder complains, takes what can be had.
+ * @throws KestrelError picture-damaged when nothing can, picture-too-large
+ */
+export async function tolerantly<T extends object>(
+  read: (strictness: Strictness) => Promise<T>,
+): Promise<T & { damaged: boolean }> {
+  try {
+    return { ...(await read('strict')), damaged: false }
+  } catch (complaint) {
+    if (complaint instanceof Error && complaint.message.includes('exceeds pixel limit')) {
+      throw tooManyPixels(null)
+    }
+    try {
+      return { ...(await read('tolerant')), damaged: true }
+    } catch (error) {
+      throw damaged(new AggregateError([complaint, error], 'strict and tolerant reading failed'))
+    }
+  }
+}
+
+async function decodeByLibvips(
+  bytes: Uint8Array,
+  header: PictureHeader,
+  background: Background,
+  strictness: Strictness,
+): Promise<RgbPicture> {
+  let pipeline = openEncoded(bytes, strictness)
+  if (header.turnedBy === 'libvips') pipeline = pipeline.autoOrient()
+  if (header.hasAlpha) {
+    const [r, g, b] = background
+    pipeline = pipeline.flatten({ background: { r, g, b } })
+  }
+  const { data, info } = await pipeline
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+  return { data: threeChannels(data, info.channels), width: info.width, height: info.height }
+}
+
+/** Grey, grey + alpha and RGBA to RGB, where the pipeline did not do it. */
+function threeChannels(data: Uint8Array, channels: number): Uint8Array {
+  if (channels === 3) return data
+  const pixels = data.length / channels
+  const result = new Uint8Array(pixels * 3)
+  const [green, blue] = channels < 3 ? [0, 0] : [1, 2]
+  for (let read = 0, write = 0; write < result.length; read += channels, write += 3) {
+    result[write] = data[read]!
+    result[write + 1] = data[read + green]!
+    result[write + 2] = data[read + blue]!
+  }
+  return result
+}
+
+async function decodeHeicToRgb(bytes: Uint8Array, background: Background): Promise<DecodedPicture> {
+  const { data, width, height } = await decodeHeic(bytes)
+  const rgb = flatten(data, background)
+  const profile = heicProfile(bytes)
+  if (profile === null) return { data: rgb, width, height, damaged: false }
+  // Phones write wide colours (Display P3). libvips turns them into sRGB when it gets them with their profile.
+  const converted = await openEncoded(wrapAsTiff(rgb, width, height, profile), 'tolerant')
+    .toColourspace('srgb')
+    .raw({ depth: 'uchar' })
+    .toBuffer()
+  return { data: converted.length === rgb.length ? converted : rgb, width, height, damaged: false }
+}
+
+/**
+ * RGBA to RGB.
+ * @param data uint8 `[pixels, 4]`
+ * @param background null when alpha has no meaning
+ */
+export function flatten(data: Uint8Array, background: Background | null): Uint8Array {
+  const result = new Uint8Array((data.length / 4) * 3)
+  const [red, green, blue] = background ?? white
+  for (let read = 0, write = 0; write < result.length; read += 4, write += 3) {
+    const alpha = background === null ? 255 : data[read + 3]!
+    if (alpha === 255) {
+      result[write] = data[read]!
+      result[write + 1] = data[read + 1]!
+      result[write + 2] = data[read + 2]!
+    } else {
+      const rest = 255 - alpha
+      result[write] = Math.round((data[read]! * alpha + red * rest) / 255)
+      result[write + 1] = Math.round((data[read + 1]! * alpha + green * rest) / 255)
+      result[write + 2] = Math.round((data[read + 2]! * alpha + blue * rest) / 255)
+    }
+  }
+  return result
+}

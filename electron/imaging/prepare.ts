@@ -1,0 +1,63 @@
+import {
+  tensorFromResized,
+  resizeRgb,
+  type Preprocessing,
+  type ResampleBuffers,
+} from '#shared/domain/preprocessing/index.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { decodeToRgb } from './decode.ts'
+
+/**
+ * One set per thread is enough: pixels are resized between two awaits, so no other call of this thread can be in the
+ * middle of it.
+ */
+const buffers: ResampleBuffers = {}
+
+function check(definition: Preprocessing): void {
+  if (!definition.jpegScaledDecode) return
+  throw new KestrelError(
+    'backbone-unsupported',
+    'This network was prepared for pictures decoded at a smaller scale, which this version of Kestrel does not do.',
+    { remedy: 'Prepare the network again.' },
+  )
+}
+
+/**
+ * A picture file up to the resize of its definition.
+ *
+ * @param input a path, or the bytes of the file
+ * @param target written to when it has the right length
+ * @returns uint8 `[size.height, size.width, 3]`, RGB
+ * @throws KestrelError as `decodeToRgb`; backbone-unsupported for a definition that asks for scaled decoding
+ */
+export async function resizeFile(
+  input: string | Uint8Array,
+  definition: Preprocessing,
+  target?: Uint8Array,
+): Promise<Uint8Array> {
+  check(definition)
+  const picture = await decodeToRgb(input, { background: definition.background })
+  const { width, height } = definition.size
+  const between = buffers
+  between.target = target
+  const resized = resizeRgb(picture.data, picture.width, picture.height, width, height, between)
+  between.target = undefined
+  return resized
+}
+
+/**
+ * A picture file as numbers for the network: the whole definition.
+ *
+ * @param input a path, or the bytes of the file
+ * @param batch a batch buffer `[batch, 3, height, width]` and where in it, in numbers, this picture begins
+ * @returns float32 planes `[3, size.height, size.width]`, or the batch buffer
+ * @throws KestrelError as `resizeFile`
+ */
+export async function preprocessFile(
+  input: string | Uint8Array,
+  definition: Preprocessing,
+  batch?: { target: Float32Array; offset: number },
+): Promise<Float32Array> {
+  const resized = await resizeFile(input, definition)
+  return tensorFromResized(resized, definition, batch?.target, batch?.offset)
+}
