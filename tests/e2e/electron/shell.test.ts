@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -34,7 +34,7 @@ describe('the desktop shell, with a stand-in studio', () => {
   })
   afterAll(async () => {
     await kestrel.close()
-    rmSync(appFolder, { recursive: true, force: true })
+    for (const folder of [appFolder, kestrel.home]) rmSync(folder, { recursive: true, force: true })
     closeDisplay()
   })
 
@@ -247,5 +247,38 @@ describe('the desktop shell, with a stand-in studio', () => {
       BrowserWindow.getAllWindows()[0]!.getSize(),
     )
     expect(size).toEqual([1100, 700])
+  })
+})
+
+describe('the desktop shell, on utility processes of this Electron', () => {
+  const appFolder = standInApp()
+  let kestrel: LaunchedApp
+
+  beforeAll(async () => {
+    kestrel = await launch({ appFolder, env: { KESTREL_TEST_OWN_UTILITY: '1' } })
+    await kestrel.page.waitForSelector('h1')
+  })
+  afterAll(async () => {
+    await kestrel.close()
+    for (const folder of [appFolder, kestrel.home]) rmSync(folder, { recursive: true, force: true })
+    closeDisplay()
+  })
+
+  const pidOf = async () => {
+    const { text } = await fetchText(kestrel.page, '/pid')
+    return (JSON.parse(text) as { pid: number }).pid
+  }
+
+  it('hears through the parent port, restarts what dies, and ends what it started', async () => {
+    const before = await pidOf()
+    process.kill(before, 'SIGKILL')
+    await expect.poll(pidOf).not.toBe(before)
+    const after = await pidOf()
+    const home = kestrel.home
+    await kestrel.app.close()
+    const lines = readFileSync(join(home, 'logs', 'main.log'), 'utf8').split('\n')
+    expect(lines.filter((line) => line.includes('studio ready'))).toHaveLength(2)
+    expect(lines.some((line) => line.includes('studio ended with 0'))).toBe(true)
+    expect(() => process.kill(after, 0)).toThrow('ESRCH')
   })
 })

@@ -129,7 +129,12 @@ class ForkedProcess extends EventEmitter {
     return this.child.kill()
   }
 }
-electron.utilityProcess.fork = (file, args, options) => new ForkedProcess(file, args ?? [], options ?? {})
+// Electron 22 has utility processes, on Node 16 and for CommonJS: enough for the stand-in studio, too old for the real one.
+const ownFork = electron.utilityProcess.fork.bind(electron.utilityProcess)
+electron.utilityProcess.fork = (file, args, options) =>
+  process.env.KESTREL_TEST_OWN_UTILITY
+    ? ownFork(join(__dirname, 'old-utility.cjs'), [file], options)
+    : new ForkedProcess(file, args ?? [], options ?? {})
 
 electron.app.whenReady().then(() => {
   electron.session.defaultSession.setPreloads([join(__dirname, 'old-preload.cjs')])
