@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+import { cachedPictures } from '#shared/util/feature-cache-format.ts'
 import { cacheName, FeatureCache } from '#trainer/data/feature-cache.ts'
 import { takeLock } from '#trainer/data/file-lock.ts'
 
@@ -66,6 +67,16 @@ describe('FeatureCache', () => {
     const { target } = await readBack(third, [3, 10])
     expect([...target]).toEqual([...features(3), ...features(10)])
     await third.close()
+  })
+
+  it('tells the studio, which may only read, what is there', async () => {
+    expect((await cachedPictures(folder, identity)).size).toBe(0)
+    await filled(10)
+    expect([...(await cachedPictures(folder, identity))]).toEqual(
+      Array.from({ length: 10 }, (_, n) => key(n)),
+    )
+    await truncate(path('rows'), LENGTH * 4 * 7)
+    expect((await cachedPictures(folder, identity)).size).toBe(7)
   })
 
   it('has other files for another backbone, size or channel order', () => {

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
 import { mkdir, open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { KestrelError } from '#shared/errors/index.ts'
-import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+import { cacheFormat, cacheName, type FeatureCacheIdentity } from '#shared/util/feature-cache-format.ts'
 import { takeLock, type FileLock } from './file-lock.ts'
 
 /**
@@ -15,35 +14,11 @@ import { takeLock, type FileLock } from './file-lock.ts'
  * cut off at the next opening, and a row whose checksum does not fit is computed anew.
  */
 
-const MAGIC = 'KSTFEAT1'
-/** Magic, feature length (uint32), reserved. */
-const HEADER_BYTES = 16
-const KEY_BYTES = 32
-const ENTRY_BYTES = KEY_BYTES + 4
+const { magic: MAGIC, headerBytes: HEADER_BYTES, keyBytes: KEY_BYTES, entryBytes: ENTRY_BYTES } = cacheFormat
 /** Read and write in pieces of at most this size, so that memory stays flat. */
 const CHUNK_BYTES = 4 * 1024 * 1024
 
-export interface FeatureCacheIdentity {
-  backboneSha256: string
-  preprocessing: Preprocessing
-  featureLength: number
-}
-
-/** A short name for the files: everything that changes a feature goes in. */
-export function cacheName({ backboneSha256, preprocessing, featureLength }: FeatureCacheIdentity): string {
-  const hash = createHash('sha256')
-  hash.update(JSON.stringify([backboneSha256, featureLength, canonical(preprocessing)]))
-  return `features-${hash.digest('hex').slice(0, 32)}`
-}
-
-/** The same text whatever the order of the keys. */
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, inner]) => [key, canonical(inner)])
-}
+export { cacheName, type FeatureCacheIdentity } from '#shared/util/feature-cache-format.ts'
 
 export class FeatureCache {
   readonly featureLength: number

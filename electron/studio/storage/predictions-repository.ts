@@ -1,0 +1,126 @@
+import type { SplitName } from '#shared/contract/trainer.ts'
+import type { ProjectDatabase } from './database.ts'
+
+export type StoredPart = 'test' | 'val' | 'outOfFold'
+
+export interface NewPrediction {
+  pictureId: number
+  trueClass: number
+  predicted: number
+  confidence: number
+  fold: number | null
+  /** One per class. */
+  probabilities: Float32Array
+}
+
+/** All predictions of one part of a run, by picture id. */
+export interface PredictionTable {
+  ids: Int32Array
+  /** True class of each picture, as it was when the run began. */
+  labels: Int32Array
+  /** Shape [pictures, classes]. */
+  probabilities: Float32Array
+}
+
+export interface PredictionRow {
+  pictureId: number
+  name: string
+  trueClass: number
+  predicted: number
+  confidence: number
+  labelId: number | null
+  excluded: boolean
+  confirmed: boolean
+  split: SplitName
+}
+
+export interface PredictionFilter {
+  trueClass: number | null
+  predicted: number | null
+  only: 'all' | 'wrong' | 'right'
+}
+
+export type PredictionsRepository = ReturnType<typeof createPredictionsRepository>
+
+const toBlob = (values: Float32Array): Buffer => {
+  const blob = Buffer.alloc(values.length * 4)
+  values.forEach((value, i) => blob.writeFloatLE(value, i * 4))
+  return blob
+}
+
+/** What each run says of each picture. Every view of results is derived from these rows. */
+export function createPredictionsRepository({ sql, transaction }: ProjectDatabase) {
+  const insert =
+    sql.prepare(`INSERT INTO predictions (run_id, part, picture_id, true_class, predicted, confidence,
+      fold, probabilities) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+  const count = sql
+    .prepare<[string, StoredPart], number>('SELECT count(*) FROM predictions WHERE run_id = ? AND part = ?')
+    .pluck()
+  const table = sql
+    .prepare<[string, StoredPart], [number, number, Buffer]>(
+      'SELECT picture_id, true_class, probabilities FROM predictions WHERE run_id = ? AND part = ? ORDER BY picture_id',
+    )
+    .raw()
+  const answers = sql.prepare<[string, StoredPart], { pictureId: number; predicted: number }>(
+    'SELECT picture_id AS pictureId, predicted FROM predictions WHERE run_id = ? AND part = ? ORDER BY picture_id',
+  )
+  // The index predictions_by_cell serves a cell and a row in order; a column is a walk over the part.
+  const conditions = `run_id = @run AND part = @part AND (@trueClass IS NULL OR true_class = @trueClass)
+    AND (@predicted IS NULL OR predicted = @predicted)
+    AND (@only = 'all' OR (@only = 'wrong') = (true_class <> predicted))`
+  interface Query extends PredictionFilter {
+    run: string
+    part: StoredPart
+  }
+  const countCell = sql
+    .prepare<[Query], number>(`SELECT count(*) FROM predictions WHERE ${conditions}`)
+    .pluck()
+  type StoredRow = Omit<PredictionRow, 'excluded' | 'confirmed'> & { excluded: number; confirmed: number }
+  const cell = sql.prepare<[Query & { limit: number; offset: number }], StoredRow>(`
+    SELECT x.picture_id AS pictureId, p.name, x.true_class AS trueClass, x.predicted, x.confidence,
+      p.label_id AS labelId, p.excluded, p.confirmed, i.split
+    FROM (SELECT * FROM predictions WHERE ${conditions} ORDER BY confidence DESC, picture_id LIMIT @limit OFFSET @offset) x
+    JOIN pictures p ON p.id = x.picture_id
+    JOIN runs r ON r.id = x.run_id
+    JOIN dataset_items i ON i.version_id = r.version_id AND i.picture_id = x.picture_id
+    ORDER BY x.confidence DESC, x.picture_id`)
+
+  return {
+    add(runId: string, part: StoredPart, predictions: Iterable<NewPrediction>): void {
+      transaction(() => {
+        for (const { pictureId, trueClass, predicted, confidence, fold, probabilities } of predictions)
+          insert.run(runId, part, pictureId, trueClass, predicted, confidence, fold, toBlob(probabilities))
+      })
+    },
+    count: (runId: string, part: StoredPart): number => count.get(runId, part) ?? 0,
+    table(runId: string, part: StoredPart, classes: number): PredictionTable {
+      const rows = table.all(runId, part)
+      const probabilities = new Float32Array(rows.length * classes)
+      rows.forEach(([, , blob], row) => {
+        for (let c = 0; c < classes; c++) probabilities[row * classes + c] = blob.readFloatLE(c * 4)
+      })
+      return {
+        ids: Int32Array.from(rows, ([id]) => id),
+        labels: Int32Array.from(rows, ([, label]) => label),
+        probabilities,
+      }
+    },
+    /** [picture, predicted class] by picture id. */
+    answers: (runId: string, part: StoredPart) => answers.all(runId, part),
+    /** Most certain first. */
+    window(
+      runId: string,
+      part: StoredPart,
+      filter: PredictionFilter,
+      { offset, limit }: { offset: number; limit: number },
+    ): { total: number; rows: PredictionRow[] } {
+      const query = { run: runId, part, ...filter }
+      const rows = cell.all({ ...query, offset, limit }).map((row) => ({
+        ...row,
+        excluded: row.excluded === 1,
+        confirmed: row.confirmed === 1,
+      }))
+      return { total: countCell.get(query) ?? 0, rows }
+    },
+  }
+}
