@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { metricsSchema } from '#shared/contract/training.ts'
+import { exportFormats } from '#shared/contract/trainer.ts'
+import type { Metrics } from '#shared/contract/training.ts'
+import { meanAndDeviation } from '#shared/domain/metrics.ts'
+
+const seconds = z.number().min(0)
+
+/** `result.json`: what one `kestrel run` did and found. Other programs read it, so fields are only ever added. */
+export const runResultSchema = z.object({
+  /** Version of Kestrel. */
+  kestrel: z.string(),
+  seed: z.int(),
+  engine: z.string(),
+  /** Null with the recipe `pixels`. */
+  backbone: z.string().nullable(),
+  recipe: z.enum(['head', 'pixels']),
+  classes: z.array(z.string()),
+  images: z.object({
+    /** All that decode, duplicates among them. */
+    read: z.int(),
+    duplicates: z.int(),
+    skipped: z.array(z.object({ file: z.string(), code: z.string(), message: z.string() })),
+  }),
+  split: z.object({ train: z.int(), val: z.int(), test: z.int() }),
+  timings: z.object({
+    import_s: seconds,
+    features_s: seconds,
+    train_s: seconds,
+    evaluate_s: seconds,
+    export_s: seconds,
+    total_s: seconds,
+  }),
+  /** Null where the split has no such pictures. */
+  metrics: z.object({ val: metricsSchema.nullable(), test: metricsSchema.nullable() }),
+  /** Over training + validation, each picture by a model that did not learn from it. */
+  folds: z
+    .object({
+      k: z.int(),
+      accuracy: z.array(z.number()),
+      mean: z.number(),
+      sd: z.number(),
+      pooled: metricsSchema,
+    })
+    .optional(),
+  exports: z.array(
+    z.object({
+      format: z.enum(exportFormats),
+      path: z.string(),
+      bytes: z.int(),
+      proof: z.object({ images: z.int(), same_answer: z.int(), max_abs_diff: z.number() }),
+    }),
+  ),
+  /** The training ended early with the last good weights kept. */
+  stopped: z.object({ reason: z.string(), message: z.string() }).optional(),
+})
+export type RunResult = z.infer<typeof runResultSchema>
+
+/** Accuracy of each fold and of all together. @param fold fold of each picture; @param right whether its answer is right */
+export function foldFigures(
+  k: number,
+  fold: ArrayLike<number>,
+  right: readonly boolean[],
+  pooled: Metrics,
+): NonNullable<RunResult['folds']> {
+  const accuracy = Array.from({ length: k }, (_, f) => {
+    const own = right.filter((_, i) => fold[i] === f)
+    return own.length === 0 ? 0 : own.filter(Boolean).length / own.length
+  })
+  return { k, accuracy, ...meanAndDeviation(accuracy), pooled }
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+/** The result in a few lines for a person. */
+export function describeResult(result: RunResult, projectFolder: string): string {
+  const { images, split, metrics, folds, timings } = result
+  const lines = [
+    `${images.read} pictures of ${result.classes.length} labels: ${split.train} to learn from, ${split.val} to tune on, ${split.test} to test.`,
+  ]
+  if (images.duplicates > 0) lines.push(`${images.duplicates} of them are exact copies and were used once.`)
+  if (images.skipped.length > 0)
+    lines.push(
+      `${images.skipped.length} files could not be read:`,
+      ...images.skipped.slice(0, 5).map(({ file, message }) => `  ${file}: ${message}`),
+      ...(images.skipped.length > 5 ? [`  … all of them are in result.json.`] : []),
+    )
+  if (metrics.test && split.test > 0) {
+    const [low, high] = metrics.test.accuracy_ci95
+    lines.push(
+      `Test: ${percent(metrics.test.accuracy)} right (95 % interval ${percent(low)} to ${percent(high)}), macro F1 ${metrics.test.macro_f1.toFixed(3)}.`,
+    )
+  }
+  if (folds)
+    lines.push(
+      `${folds.k} folds: ${percent(folds.pooled.accuracy)} of all pictures right (mean ${percent(folds.mean)}, deviation ${percent(folds.sd)}).`,
+    )
+  for (const { format, path, proof } of result.exports)
+    lines.push(`${format}: ${path} (${proof.same_answer} of ${proof.images} same answer as the app)`)
+  if (result.stopped) lines.push(`The training ended early: ${result.stopped.message}`)
+  lines.push(`${timings.total_s.toFixed(1)} s in all. The project is ${projectFolder}.`)
+  return lines.join('\n')
+}
