@@ -1,6 +1,6 @@
 import { getCurrentFuseWire, FuseState, FuseV1Options } from '@electron/fuses'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
@@ -99,6 +99,18 @@ describe.skipIf(!packable)('the packaged app', () => {
     expect(natives).toContain(`linux-${process.arch}.node`)
     // Other platforms' binaries are left out.
     expect(natives.filter((name) => /darwin|win32|dll/.test(name))).toEqual([])
+  })
+
+  it('has every package that the processes import', () => {
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>
+    }
+    // These two are bundled into the shell.
+    const bundled = new Set(['electron-log', 'electron-updater'])
+    const missing = Object.keys(dependencies).filter(
+      (name) => !bundled.has(name) && !existsSync(join(beside, 'node_modules', name, 'package.json')),
+    )
+    expect(missing).toEqual([])
   })
 
   it('carries a copy that runs: the command line finds its engines and its files', () => {
