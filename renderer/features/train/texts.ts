@@ -15,6 +15,8 @@ export default {
   stop: 'Stop, keep the best',
   stopping: 'Stopping; the best so far is kept',
   ready: 'Ready to learn',
+  notYet: 'Not ready yet',
+  almost: 'Almost done',
   readyWords: 'One press trains, tests and shows what is wrong.',
   running: 'Learning',
   left: 'About {time} left',
