@@ -17,6 +17,8 @@ export interface PictureHeader {
   turnedBy: 'nobody' | 'libvips' | 'us'
   hasAlpha: boolean
   hasProfile: boolean
+  /** Printing colours, which browsers show wrongly or not at all. */
+  cmyk: boolean
   exifBroken: boolean
 }
 
@@ -37,7 +39,7 @@ export async function readHeader(bytes: Uint8Array, format: PictureFormat): Prom
 }
 
 async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise<PictureHeader> {
-  const upright = { orientation: 1, turnedBy: 'nobody', exifBroken: false } as const
+  const upright = { orientation: 1, turnedBy: 'nobody', cmyk: false, exifBroken: false } as const
   if (format === 'bmp') {
     const { width, height, hasAlpha } = readBmpHeader(bytes)
     return { format, width, height, hasAlpha, hasProfile: false, ...upright }
@@ -69,6 +71,7 @@ async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise
     turnedBy: orientation === 1 ? 'nobody' : byExif !== null ? 'libvips' : 'us',
     hasAlpha: metadata.hasAlpha,
     hasProfile: metadata.icc !== undefined,
+    cmyk: metadata.space === 'cmyk',
     exifBroken: exif?.broken ?? false,
   }
 }
@@ -137,6 +140,7 @@ function plainJpegHeader(bytes: Uint8Array): PictureHeader | null {
     turnedBy: 'nobody',
     hasAlpha: false,
     hasProfile,
+    cmyk: false,
     exifBroken,
   }
 }
