@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { GraphBuilder } from '../graph/builder.ts'
 import { writeOnnx } from '../graph/onnx/index.ts'
 import { float32, int64s } from '../graph/tensor.ts'
@@ -66,6 +67,12 @@ function probabilitiesGraph(): Uint8Array {
   return writeOnnx(builder.build())
 }
 
+/** Below this many operations per evaluation a second thread costs more in handing over than it computes. */
+const WORTH_THREADS = 50e6
+
+const threadsFor = (rows: number, features: number, classes: number): number =>
+  4 * rows * features * classes < WORTH_THREADS ? 1 : availableParallelism()
+
 /** Sums over rows with a weight of the loss, and what the same pass says about the rows without. */
 export interface RowStatistics {
   /** Mean cross-entropy (natural logarithm) of the rows. */
@@ -130,9 +137,9 @@ export class SoftmaxProblem {
     labels: Int32Array,
     features: number,
     classes: number,
-    threads?: number,
+    threads = threadsFor(labels.length, features, classes),
   ): Promise<SoftmaxProblem> {
-    const options = threads === undefined ? {} : { threads }
+    const options = { threads }
     const fit = await OnnxSession.open(lossAndGradient(), options)
     const predict = await OnnxSession.open(probabilitiesGraph(), options)
     return new SoftmaxProblem(fit, predict, x, labels, features, classes)

@@ -1,0 +1,21 @@
+import { z } from 'zod'
+import { preprocessingSchema } from '#shared/domain/preprocessing/definition.ts'
+import type { WireError } from '#shared/errors/index.ts'
+
+/** What a network worker is started with. */
+export const networkWorkerDataSchema = z.object({
+  /**
+   * One output float32 [batch, length], one input: float32 [batch, 3, height, width] of preprocessed numbers, or uint8
+   * [height, width, 3] where the network does the preprocessing itself. Null: the answer is the preprocessed numbers.
+   */
+  onnxPath: z.string().nullable(),
+  preprocessing: preprocessingSchema,
+  threads: z.int().min(1),
+})
+export type NetworkWorkerData = z.infer<typeof networkWorkerDataSchema>
+
+export type ToNetworkWorker = { type: 'picture'; task: number; path: string } | { type: 'end' }
+
+export type FromNetworkWorker =
+  | { type: 'done'; task: number; values: Float32Array; milliseconds: number }
+  | { type: 'failed'; task: number; error: WireError; milliseconds: number }

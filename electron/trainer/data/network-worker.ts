@@ -1,0 +1,62 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { decodeToRgb } from '#imaging/decode.ts'
+import { preprocessFile } from '#imaging/prepare.ts'
+import { KestrelError, toWire } from '#shared/errors/index.ts'
+import { OnnxSession } from '../engines/onnx/session.ts'
+import { float32, tensor } from '../graph/tensor.ts'
+import type { Tensor } from '../graph/types.ts'
+import { networkWorkerDataSchema, type FromNetworkWorker, type ToNetworkWorker } from './network-messages.ts'
+
+/**
+ * One core's worth of the way from picture files to a network's output. Decoding happens in the process's thread pool
+ * while this thread runs the network on an earlier picture, so both are always at work; as many pictures are decoded
+ * ahead as the pool hands out, no more.
+ */
+const { onnxPath, preprocessing, threads } = networkWorkerDataSchema.parse(workerData)
+const port = parentPort
+if (!port) throw new KestrelError('internal', 'The network worker was started outside a worker thread.')
+
+const session = onnxPath === null ? null : await OnnxSession.open(onnxPath, { threads, spinning: false })
+const [input, output] = [session?.inputs[0], session?.outputs[0]]
+
+async function readInput(path: string): Promise<Tensor> {
+  if (input?.type === 'uint8') {
+    const { data, width, height } = await decodeToRgb(path, { background: preprocessing.background })
+    return tensor('uint8', [height, width, 3], data)
+  }
+  const { width, height } = preprocessing.size
+  return float32([1, 3, height, width], await preprocessFile(path, preprocessing))
+}
+
+async function answer(path: string): Promise<Float32Array> {
+  const picture = await readInput(path)
+  if (!session || !input || !output) return picture.data as Float32Array
+  const values = (await session.run({ [input.name]: picture }, [output.name]))[output.name]?.data
+  if (!(values instanceof Float32Array))
+    throw new KestrelError('backbone-unsupported', 'The network did not answer with numbers.')
+  return values
+}
+
+async function handle(task: number, path: string): Promise<void> {
+  const began = performance.now()
+  const reply = (message: FromNetworkWorker, transfer: ArrayBuffer[] = []): void =>
+    port!.postMessage(message, transfer)
+  try {
+    const values = await answer(path)
+    const milliseconds = performance.now() - began
+    // A copy of its own: the runtime or the decoder may hand out a view of something larger, which cannot be moved.
+    const own = values.slice()
+    reply({ type: 'done', task, values: own, milliseconds }, [own.buffer])
+  } catch (error) {
+    reply({ type: 'failed', task, error: toWire(error), milliseconds: performance.now() - began })
+  }
+}
+
+port.on('message', (message: ToNetworkWorker) => {
+  if (message.type === 'picture') {
+    void handle(message.task, message.path)
+    return
+  }
+  port.close()
+  void session?.dispose()
+})

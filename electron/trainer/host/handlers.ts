@@ -1,0 +1,25 @@
+import { engineReport } from '../engines/report.ts'
+import { trainHead } from '../head/train-head.ts'
+import { trainPixels } from '../loop/train-pixels.ts'
+import { prepareBackbone } from '../models/backbone.ts'
+import { Predictor } from '../predict/predictor.ts'
+import { answerFeatures } from './answer-features.ts'
+import type { Handlers } from './host.ts'
+
+/** Which part of the trainer answers what; `dispose` ends what is kept warm. */
+export function createHandlers(): { handlers: Handlers; dispose: () => Promise<void> } {
+  const predictor = new Predictor()
+  return {
+    handlers: {
+      hello: () => engineReport(),
+      'prepare-backbone': (request) => prepareBackbone(request.file, request.target),
+      features: answerFeatures,
+      train: (request, context) =>
+        request.recipe === 'pixels' ? trainPixels(request, context) : trainHead(request, context),
+      predict: (request, context) => predictor.predict(request, context),
+      // Loaded when first needed: it brings TensorFlow.js along, which would slow down every start.
+      export: async (request, context) => (await import('../export/index.ts')).exportModel(request, context),
+    },
+    dispose: () => predictor.dispose(),
+  }
+}

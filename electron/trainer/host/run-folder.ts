@@ -1,0 +1,72 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { TrainRequest } from '#shared/contract/trainer.ts'
+import { preprocessingSchema, type Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { engineReport } from '../engines/report.ts'
+
+/** Files of a finished run, beside those of its recipe. */
+export const runFiles = {
+  model: 'model.onnx',
+  labels: 'labels.json',
+  preprocessing: 'preprocessing.json',
+  passport: 'training.json',
+} as const
+
+const labelsSchema = z.array(z.string()).min(2)
+
+/** Everything about how a model came to be that the studio does not know by itself. */
+export async function writeRunFolder(
+  request: TrainRequest,
+  preprocessing: Preprocessing,
+  model: Uint8Array,
+  details: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { versions, cores } = await engineReport()
+  const counts = { train: 0, val: 0, test: 0 }
+  for (const { split } of request.images) counts[split] += 1
+  const passport = {
+    version: 1,
+    recipe: request.recipe,
+    seed: request.seed,
+    folds: request.folds,
+    pictures: counts,
+    backbone: request.backbone && { id: request.backbone.id, sha256: request.backbone.sha256 },
+    engine: 'onnx',
+    device: 'cpu',
+    cores,
+    versions,
+    ...details,
+  }
+  const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+  await writeFile(join(request.runDir, runFiles.labels), json(request.classes))
+  await writeFile(join(request.runDir, runFiles.preprocessing), json(preprocessing))
+  await writeFile(join(request.runDir, runFiles.passport), json(passport))
+  await writeFile(join(request.runDir, runFiles.model), model)
+}
+
+export interface RunModel {
+  modelPath: string
+  classes: string[]
+  preprocessing: Preprocessing
+}
+
+/**
+ * Reads what is needed to predict with a run folder or an ONNX export.
+ * @throws KestrelError `model-unreadable` when a file is missing or does not say what it should.
+ */
+export async function readRunFolder(folder: string): Promise<RunModel> {
+  try {
+    const classes = labelsSchema.parse(JSON.parse(await readFile(join(folder, runFiles.labels), 'utf8')))
+    const preprocessing = preprocessingSchema.parse(
+      JSON.parse(await readFile(join(folder, runFiles.preprocessing), 'utf8')),
+    )
+    return { modelPath: join(folder, runFiles.model), classes, preprocessing }
+  } catch (error) {
+    throw new KestrelError('model-unreadable', 'This folder does not hold a model that Kestrel can use.', {
+      remedy: 'Choose the folder of an export, or train the model again.',
+      cause: error,
+    })
+  }
+}
