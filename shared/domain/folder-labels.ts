@@ -72,14 +72,17 @@ function layoutOf(folders: readonly (readonly string[])[]): FolderLayout {
   return { wrapper, splitLevel: null }
 }
 
-/** Folders every picture lies in, as long as each picture still has a folder below that can name its label. */
+/**
+ * Folders every picture lies in and that name no label. The outermost one (what was dropped) counts as soon as there
+ * are folders below it: pictures loose in it have no label. Further ones only when every picture lies deeper still.
+ */
 function wrapperDepth(folders: readonly (readonly string[])[]): number {
-  let depth = 0
-  for (;;) {
+  for (let depth = 0; ; depth++) {
     const name = folders[0]?.[depth]
     if (name === undefined || splitOfFolder(name) !== null) return depth
-    if (!folders.every((each) => each[depth] === name && each.length > depth + 1)) return depth
-    depth++
+    if (!folders.every((each) => each[depth] === name)) return depth
+    const deeper = (each: readonly string[]): boolean => each.length > depth + 1
+    if (!(depth === 0 ? folders.some(deeper) : folders.every(deeper))) return depth
   }
 }
 

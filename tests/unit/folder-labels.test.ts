@@ -54,7 +54,8 @@ describe('labels from folders', () => {
 
   it('leaves out a folder around everything', () => {
     expect(labelsOf(['data/a/1.jpg', 'data/b/1.jpg'], 'path')).toEqual(['a', 'b'])
-    expect(labelsOf(['data/a/1.jpg', 'data/1.jpg'], 'path')).toEqual(['data / a', 'data'])
+    expect(labelsOf(['data/a/1.jpg', 'data/1.jpg'], 'path')).toEqual(['a', null])
+    expect(labelsOf(['data/a/1.jpg', 'data/a/b/1.jpg'], 'parent')).toEqual(['a', 'b'])
     expect(labelsOf(['cats/1.jpg', 'cats/2.jpg'], 'first')).toEqual(['cats', 'cats'])
   })
 
