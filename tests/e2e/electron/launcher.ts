@@ -26,6 +26,8 @@ export interface LaunchOptions {
   /** The user-data folder; a fresh one when left out, which is removed at the end. */
   home?: string
   env?: Record<string, string>
+  /** Flags for Chromium. */
+  flags?: string[]
 }
 
 let display: { server: ChildProcess; name: string } | undefined
@@ -81,7 +83,7 @@ export function standInApp(): string {
   for (const part of ['main', 'preload'])
     cpSync(join(root, 'out', part), join(folder, 'out', part), { recursive: true })
   cpSync(join(root, 'package.json'), join(folder, 'package.json'))
-  cpSync(join(root, 'tests/fixtures/studio-stand-in/studio.mjs'), join(folder, 'out', 'node', 'studio.mjs'))
+  cpSync(join(root, 'tests/fixtures/studio-stand-in'), join(folder, 'out', 'node'), { recursive: true })
   return folder
 }
 
@@ -97,7 +99,11 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
   const asRoot = process.platform === 'linux' && process.getuid?.() === 0
   const app = await _electron.launch({
     executablePath: electron.path,
-    args: [...(asRoot ? ['--no-sandbox'] : []), ...(electron.needsShim ? [] : [appFolder])],
+    args: [
+      ...(asRoot ? ['--no-sandbox'] : []),
+      ...(options.flags ?? []),
+      ...(electron.needsShim ? [] : [appFolder]),
+    ],
     env: {
       ...(process.env as Record<string, string>),
       DISPLAY: await ensureDisplay(),

@@ -13,7 +13,11 @@ declare global {
   }
 }
 
-const fetchText = (page: Page, address: string, init?: { headers: Record<string, string> }) =>
+const fetchText = (
+  page: Page,
+  address: string,
+  init?: { method?: string; headers?: Record<string, string> },
+) =>
   page.evaluate(
     async ([url, options]) => {
       const response = await fetch(url, options)
@@ -28,7 +32,7 @@ describe('the desktop shell, with a stand-in studio', () => {
   let page: Page
 
   beforeAll(async () => {
-    kestrel = await launch({ appFolder })
+    kestrel = await launch({ appFolder, flags: ['--use-fake-device-for-media-stream'] })
     page = kestrel.page
     await page.waitForSelector('h1')
   })
@@ -96,20 +100,48 @@ describe('the desktop shell, with a stand-in studio', () => {
     ])
   })
 
-  it('refuses permissions, except copying text for its own page', async () => {
+  it('grants the camera to its page, without the microphone', async () => {
+    const tracks = await page.evaluate(async () => {
+      const stream = await navigator.mediaDevices.getUserMedia({ video: true })
+      const kinds = stream.getTracks().map((track) => track.kind)
+      for (const track of stream.getTracks()) track.stop()
+      const both = await navigator.mediaDevices.getUserMedia({ video: true, audio: true }).then(
+        () => 'granted',
+        () => 'refused',
+      )
+      return { kinds, both }
+    })
+    expect(tracks).toEqual({ kinds: ['video'], both: 'refused' })
+  })
+
+  it('answers no call from another sender than its page', async () => {
+    const answer = await kestrel.app.evaluate(
+      async ({ BrowserWindow }, preload) => {
+        const stranger = new BrowserWindow({ show: false, webPreferences: { preload, sandbox: true } })
+        await stranger.loadURL('data:text/html,<h1>stranger</h1>')
+        const words = (await stranger.webContents.executeJavaScript(
+          'window.kestrelDesktop.appInfo().then(() => "answered", (error) => error.message)',
+        )) as string
+        stranger.destroy()
+        return words
+      },
+      join(appFolder, 'out', 'preload', 'index.cjs'),
+    )
+    expect(answer).toContain('forbidden')
+  })
+
+  it('refuses other permissions', async () => {
     const states = await page.evaluate(async () => {
       const ask = (name: string) => navigator.permissions.query({ name: name as PermissionName })
       const geolocation = await ask('geolocation')
       const notifications = await Notification.requestPermission()
       const microphone = await navigator.mediaDevices.getUserMedia({ audio: true }).then(
         () => 'granted',
-        (error: DOMException) => error.name,
+        () => 'denied',
       )
       return { geolocation: geolocation.state, notifications, microphone }
     })
-    expect(states.geolocation).toBe('denied')
-    expect(states.notifications).toBe('denied')
-    expect(states.microphone).not.toBe('granted')
+    expect(states).toEqual({ geolocation: 'denied', notifications: 'denied', microphone: 'denied' })
   })
 
   it('serves nothing outside the studio: other hosts, climbing paths, internal routes', async () => {
@@ -204,6 +236,23 @@ describe('the desktop shell, with a stand-in studio', () => {
     expect(words).toContain('file-missing')
   })
 
+  it('starts a trainer for the studio and tells how it ended', async () => {
+    await fetchText(page, '/trainer', { method: 'POST' })
+    const messages = async () =>
+      (JSON.parse((await fetchText(page, '/seen')).text) as { messages: Record<string, unknown>[] }).messages
+    await expect.poll(async () => (await messages()).length).toBe(2)
+    expect(await messages()).toMatchObject([
+      { type: 'trainer-started', token: 'trainer-1' },
+      { type: 'trainer-exit', token: 'trainer-1', code: 5 },
+    ])
+    expect(kestrel.log()).toContain('the studio sent something unknown')
+  })
+
+  it('lets no second Kestrel run on the same user-data folder', async () => {
+    await expect(launch({ appFolder, home: kestrel.home })).rejects.toThrow()
+    expect(await page.textContent('h1')).toBe('Kestrel stands in')
+  })
+
   it('stays on its page: navigation, new windows and webviews are refused', async () => {
     // Clicked from inside: Playwright's own click would wait for a navigation that never comes.
     const opened = await page.evaluate(() => {
@@ -280,5 +329,80 @@ describe('the desktop shell, on utility processes of this Electron', () => {
     expect(lines.filter((line) => line.includes('studio ready'))).toHaveLength(2)
     expect(lines.some((line) => line.includes('studio ended with 0'))).toBe(true)
     expect(() => process.kill(after, 0)).toThrow('ESRCH')
+  })
+})
+
+describe('the desktop shell, when the studio keeps dying', () => {
+  const appFolder = standInApp()
+  let kestrel: LaunchedApp
+
+  beforeAll(async () => {
+    kestrel = await launch({ appFolder })
+    await kestrel.page.waitForSelector('h1')
+  })
+  afterAll(async () => {
+    await kestrel.close()
+    rmSync(appFolder, { recursive: true, force: true })
+    closeDisplay()
+  })
+
+  it('stops trying after three times within a minute, and says so', async () => {
+    const { page } = kestrel
+    await page.evaluate(() => {
+      window.events = []
+      window.kestrelDesktop!.onEvent((event) => window.events!.push(event))
+    })
+    for (const deaths of [1, 2, 3]) {
+      const { text } = await fetchText(page, '/pid')
+      process.kill((JSON.parse(text) as { pid: number }).pid, 'SIGKILL')
+      await page.waitForFunction((count) => window.events!.length === count, deaths)
+    }
+    const types = await page.evaluate(() => window.events!.map((event) => event.type))
+    expect(types).toEqual(['studio-restarted', 'studio-restarted', 'studio-failed'])
+    const answer = await fetchText(page, '/pid')
+    expect(answer.status).toBe(503)
+    expect(JSON.parse(answer.text)).toMatchObject({ code: 'busy' })
+  })
+})
+
+describe('the desktop shell, when it is closed during a training', () => {
+  const appFolder = standInApp()
+  let kestrel: LaunchedApp
+
+  beforeAll(async () => {
+    // Without KESTREL_TEST the shell asks, as it does for people.
+    kestrel = await launch({ appFolder, env: { KESTREL_TEST: '' } })
+    await kestrel.page.waitForSelector('h1')
+  })
+  afterAll(() => {
+    for (const folder of [appFolder, kestrel.home]) rmSync(folder, { recursive: true, force: true })
+    closeDisplay()
+  })
+
+  /** Answers the next question of the shell, and notes it. */
+  const answerWith = (response: number) =>
+    kestrel.app.evaluate(({ dialog }, choice) => {
+      const notes = globalThis as { question?: string }
+      dialog.showMessageBox = ((options: { message: string }) => {
+        notes.question = options.message
+        return Promise.resolve({ response: choice, checkboxChecked: false })
+      }) as typeof dialog.showMessageBox
+    }, response)
+  const closeWindow = () =>
+    kestrel.app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.close())
+
+  it('asks, goes on when told to, and quits when told to', async () => {
+    await fetchText(kestrel.page, '/train', { method: 'POST' })
+    await answerWith(0)
+    await closeWindow()
+    const question = () => kestrel.app.evaluate(() => (globalThis as { question?: string }).question)
+    await expect.poll(question).toBe('A training is running in "Flowers".')
+    expect(await kestrel.page.textContent('h1')).toBe('Kestrel stands in')
+
+    await answerWith(1)
+    const closed = kestrel.app.waitForEvent('close')
+    await closeWindow()
+    await closed
+    expect(kestrel.log()).toContain('studio ended with 0')
   })
 })
