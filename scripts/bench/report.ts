@@ -15,8 +15,10 @@ export interface BenchRecord {
 export function benchmarkPage(records: readonly BenchRecord[]): string {
   const groups = new Map<string, { record: BenchRecord; result: BenchResult }[]>()
   for (const record of records)
-    for (const result of record.results)
-      groups.set(result.group, [...(groups.get(result.group) ?? []), { record, result }])
+    for (const result of record.results) {
+      const group = result.group ?? record.file.replace(/\.bench\.ts$/, '')
+      groups.set(group, [...(groups.get(group) ?? []), { record, result }])
+    }
   const sections = [...groups].map(([group, rows]) => {
     const lines = rows.map(({ result }) =>
       [
@@ -58,15 +60,16 @@ const measuredText = ({ at, machine, load }: BenchRecord): string =>
 
 /** Whether a target is met; true without one. */
 export function reached({ value, target }: BenchResult): boolean {
-  if (!target) return true
-  return 'atLeast' in target ? value >= target.atLeast : value <= target.atMost
+  return value >= (target?.atLeast ?? -Infinity) && value <= (target?.atMost ?? Infinity)
 }
 
 const verdict = (result: BenchResult): string => (result.target ? (reached(result) ? 'yes' : 'NO') : '')
 
 function targetText({ target, unit }: BenchResult): string {
-  if (!target) return ''
-  return 'atLeast' in target ? `≥ ${figure(target.atLeast, unit)}` : `≤ ${figure(target.atMost, unit)}`
+  const parts: string[] = []
+  if (target?.atLeast !== undefined) parts.push(`≥ ${figure(target.atLeast, unit)}`)
+  if (target?.atMost !== undefined) parts.push(`≤ ${figure(target.atMost, unit)}`)
+  return parts.join(', ')
 }
 
 const ratio = (value: number): string => value.toFixed(2)

@@ -1,13 +1,13 @@
 /** One measured figure of `npm run bench`. */
 export interface BenchResult {
-  /** Heading it stands under in docs/benchmarks.md: 'Import', 'Features', 'Command line', 'Accuracy' … */
-  group: string
+  /** Heading it stands under in docs/benchmarks.md: 'Import', 'Features', 'Command line', 'Accuracy' …; the file's name when left out */
+  group?: string
   name: string
   value: number
   /** 'img/s', 's', 'ms', 'MB', '' for shares and ratios … */
   unit: string
   /** What the figure must reach; left out for figures that are only written down. */
-  target?: { atLeast: number } | { atMost: number }
+  target?: { atLeast?: number; atMost?: number }
   /** What it is held against, measured in the same run: bare sharp, Keras, … */
   reference?: { name: string; value: number; unit: string }
   /** How it was measured: files, sizes, settings. */
