@@ -157,6 +157,12 @@ export function createBackboneService(ports: BackboneServicePorts) {
       return work
     },
 
+    /** What was prepared of it before; null when nothing (whole) was. Nothing is prepared now. */
+    async prepared(id: string): Promise<ReadyBackbone | null> {
+      const stored = await store.read(id)
+      return stored !== null && 'info' in stored && stored.problem === null ? ready(stored.info) : null
+    },
+
     /** @throws KestrelError backbone-unknown */
     download(id: string): { jobId: string } {
       const running = downloads.get(id)

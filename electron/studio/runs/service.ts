@@ -1,0 +1,165 @@
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Run } from '#shared/contract/training.ts'
+import type { TrainMetric } from '#shared/contract/trainer.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
+import { createLabelsRepository } from '../storage/labels-repository.ts'
+import { createRunsRepository } from '../storage/runs-repository.ts'
+import type { RunRecord } from '../storage/runs-repository.ts'
+import { runFolder } from '../training/run-training.ts'
+import { isMissing } from '../files.ts'
+
+export interface RunPorts {
+  registry: ProjectRegistry
+  refreshRecent(projectId: string): void
+}
+
+export type RunsService = ReturnType<typeof createRunsService>
+interface RunRef {
+  projectId: string
+  runId: string
+}
+
+/** @throws KestrelError not-found */
+export function findRun(project: OpenProject, runId: string): RunRecord {
+  const run = project.use(createRunsRepository).find(runId)
+  if (!run) throw new KestrelError('not-found', 'This training is not there any more.')
+  return run
+}
+
+export const hasModel = ({ state }: RunRecord): boolean => state === 'done' || state === 'stopped'
+
+/** A run that can predict, and its folder. @throws KestrelError not-found, model-unreadable */
+export function findModel(project: OpenProject, runId: string): { run: RunRecord; folder: string } {
+  const run = findRun(project, runId)
+  if (!hasModel(run))
+    throw new KestrelError('model-unreadable', 'This training ended before there was a model.', {
+      remedy: 'Train again, or choose another training.',
+    })
+  return { run, folder: runFolder(project, runId) }
+}
+
+export function createRunsService({ registry, refreshRecent }: RunPorts) {
+  function view(project: OpenProject, run: RunRecord): Run {
+    const labels = new Map(
+      project
+        .use(createLabelsRepository)
+        .all()
+        .map((label) => [label.id, label]),
+    )
+    const { facts } = run
+    return {
+      runId: run.id,
+      number: run.number,
+      name: run.name,
+      state: run.state === 'removed' ? 'interrupted' : run.state,
+      config: run.config,
+      backboneName: facts.backbone?.name ?? null,
+      createdAt: run.createdAt,
+      seconds: run.endedAt === null ? null : (run.endedAt - run.createdAt) / 1000,
+      classes: run.classes.map(({ labelId, name, colour }) => {
+        const label = labels.get(labelId)
+        return { labelId: label ? labelId : null, name, colour: label?.colour ?? colour }
+      }),
+      counts: facts.counts,
+      testAccuracy: facts.testAccuracy,
+      testAccuracyCi95: facts.testAccuracyCi95,
+      valAccuracy: facts.valAccuracy,
+      outOfFoldAccuracy: facts.outOfFoldAccuracy,
+      regularisation: facts.regularisation,
+      stopped: facts.stopped,
+      error: run.error && {
+        code: run.error.code,
+        message: [run.error.message, run.error.kept].filter(Boolean).join(' '),
+        ...(run.error.remedy === undefined ? {} : { remedy: run.error.remedy }),
+      },
+      stale: run.revision !== project.revision(),
+    }
+  }
+
+  return {
+    /** Newest first. */
+    list({ projectId }: { projectId: string }): Run[] {
+      const project = registry.get(projectId)
+      return project
+        .use(createRunsRepository)
+        .all()
+        .map((run) => view(project, run))
+    },
+
+    get({ projectId, runId }: RunRef): Run {
+      const project = registry.get(projectId)
+      return view(project, findRun(project, runId))
+    },
+
+    curve({ projectId, runId }: RunRef): TrainMetric[] {
+      const project = registry.get(projectId)
+      return project.use(createRunsRepository).steps(findRun(project, runId).id)
+    },
+
+    rename({ projectId, runId, name }: RunRef & { name: string }): Run {
+      const project = registry.get(projectId)
+      findRun(project, runId)
+      project
+        .use(createRunsRepository)
+        .rename(runId, name.trim() || `Training ${findRun(project, runId).number}`)
+      project.announce('runs')
+      return view(project, findRun(project, runId))
+    },
+
+    /** Its model goes to the project's trash folder; its number is not given again. */
+    async remove({ projectId, runId }: RunRef): Promise<void> {
+      const project = registry.get(projectId)
+      const run = findRun(project, runId)
+      if (run.state === 'running')
+        throw new KestrelError('busy', 'This training is still running.', { remedy: 'Stop it first.' })
+      const trash = join(project.folder, 'trash', 'runs')
+      await mkdir(trash, { recursive: true })
+      try {
+        await rename(runFolder(project, runId), join(trash, runId))
+      } catch (error) {
+        // A run that failed never had a folder.
+        if (!isMissing(error)) throw error
+      }
+      project.use(createRunsRepository).markRemoved(runId)
+      project.announce('runs')
+      refreshRecent(projectId)
+    },
+
+    async passport({ projectId, runId }: RunRef): Promise<Record<string, unknown>> {
+      const project = registry.get(projectId)
+      const run = findRun(project, runId)
+      try {
+        const text = await readFile(join(runFolder(project, runId), 'passport.json'), 'utf8')
+        return JSON.parse(text) as Record<string, unknown>
+      } catch (error) {
+        if (!isMissing(error)) throw error
+        // What is known of a run without a model.
+        return {
+          version: 1,
+          kestrel: run.facts.kestrel,
+          run: { id: run.id, number: run.number, name: run.name, state: run.state },
+          config: run.config,
+          dataset: { classes: run.classes.map(({ name }) => name), counts: run.facts.counts },
+          error: run.error,
+        }
+      }
+    },
+
+    /** Test accuracy of the newest run that has one, for the start page. */
+    lastAccuracy(project: OpenProject): number | null {
+      const run = project
+        .use(createRunsRepository)
+        .newestWithModel(({ facts }) => facts.testAccuracy !== null)
+      return run?.facts.testAccuracy ?? null
+    },
+
+    /** Leftovers of runs that never became complete. */
+    async sweep(project: OpenProject): Promise<void> {
+      for (const run of project.use(createRunsRepository).all())
+        if (!hasModel(run) && run.state !== 'running')
+          await rm(runFolder(project, run.id), { recursive: true, force: true })
+    },
+  }
+}

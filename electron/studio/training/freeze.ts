@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import type { TrainConfig } from '#shared/contract/training.ts'
+import type { OpenProject } from '../projects/open-project.ts'
+import { createPicturesRepository } from '../storage/pictures-repository.ts'
+import { createRunsRepository } from '../storage/runs-repository.ts'
+import type { RunRecord } from '../storage/runs-repository.ts'
+import { createTestLooksRepository } from '../storage/test-looks-repository.ts'
+import { createVersionsRepository } from '../storage/versions-repository.ts'
+import type { TrainingPlan } from './plan.ts'
+
+/** Writes down what will be trained on, before anything is trained. */
+export function freezeRun(
+  project: OpenProject,
+  plan: TrainingPlan,
+  config: TrainConfig,
+  version: string,
+): RunRecord {
+  const runs = project.use(createRunsRepository)
+  const versions = project.use(createVersionsRepository)
+  return project.db.transaction(() => {
+    const before = versions.newestOptions()
+    // Another cut: who has seen which test picture counts from zero.
+    if (before !== undefined && before !== plan.options) project.use(createTestLooksRepository).clear()
+    const versionId = versions.freeze({
+      createdAt: Date.now(),
+      options: plan.options,
+      digest: plan.digest,
+      items: plan.pictures,
+    })
+    if (plan.splitChanged || before !== plan.options)
+      project
+        .use(createPicturesRepository)
+        .setSplits(plan.pictures.map(({ pictureId, split }) => ({ id: pictureId, split })))
+    const number = runs.nextNumber()
+    const id = `${String(number).padStart(4, '0')}-${randomBytes(4).toString('hex')}`
+    runs.insert({
+      id,
+      number,
+      name: `Training ${number}`,
+      versionId,
+      config,
+      classes: plan.classes,
+      facts: {
+        counts: plan.counts,
+        backbone: null,
+        warmStartFrom: null,
+        featureLength: null,
+        testAccuracy: null,
+        testAccuracyCi95: null,
+        testMacroF1: null,
+        valAccuracy: null,
+        outOfFoldAccuracy: null,
+        regularisation: null,
+        stopped: null,
+        timings: null,
+        features: null,
+        failed: 0,
+        steps: 0,
+        kestrel: version,
+      },
+      createdAt: Date.now(),
+      revision: project.revision(),
+    })
+    return runs.find(id)!
+  })
+}

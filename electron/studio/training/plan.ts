@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import type { SplitName } from '#shared/contract/trainer.ts'
+import type { TrainConfig } from '#shared/contract/training.ts'
+import { growSplit } from '#shared/domain/split-growth.ts'
+import { resolveGivenSplit } from '#shared/domain/splits.ts'
+import type { OpenProject } from '../projects/open-project.ts'
+import { createLabelsRepository } from '../storage/labels-repository.ts'
+import { createPicturesRepository, originalPath } from '../storage/pictures-repository.ts'
+import { createVersionsRepository } from '../storage/versions-repository.ts'
+import { createViewsRepository } from '../storage/views-repository.ts'
+
+export interface PlannedPicture {
+  pictureId: number
+  sha256: string
+  /** Absolute. */
+  path: string
+  /** Index into `classes`. */
+  class: number
+  split: SplitName
+}
+
+/** What a training would be trained on, if it began now. */
+export interface TrainingPlan {
+  /** Labels that have pictures, in the person's order. */
+  classes: { labelId: number; name: string; colour: number }[]
+  pictures: PlannedPicture[]
+  counts: Record<SplitName, number>
+  /** Per class, pictures on each side. */
+  perClass: Record<SplitName, number>[]
+  /** Pictures whose side was given by train/val/test folders. */
+  splitFixed: number
+  /** Seed and fractions, as they are stored with the version. */
+  options: string
+  digest: string
+  /** Whether sides differ from those of the last version with these options. */
+  splitChanged: boolean
+}
+
+type SplitChoice = Pick<TrainConfig, 'split' | 'seed'>
+
+/** Fractions are stored normalised: 70/15/15 and 0.7/0.15/0.15 are one split. */
+function optionsText({ split, seed }: SplitChoice): string {
+  const sum = split.train + split.val + split.test
+  const share = (value: number): number => Math.round((value / sum) * 1e6) / 1e6
+  return JSON.stringify({ seed, train: share(split.train), val: share(split.val), test: share(split.test) })
+}
+
+/** @throws RangeError when the fractions are all 0 */
+export function planTraining(project: OpenProject, choice: SplitChoice): TrainingPlan {
+  const usable = project.use(createPicturesRepository).usable()
+  const used = new Set(usable.map(({ labelId }) => labelId))
+  const classes = project
+    .use(createLabelsRepository)
+    .all()
+    .filter(({ id }) => used.has(id))
+    .map(({ id, name, colour }) => ({ labelId: id, name, colour }))
+  const classOf = new Map(classes.map(({ labelId }, index) => [labelId, index]))
+  const options = optionsText(choice)
+  const before = project.use(createVersionsRepository).sidesSoFar(options)
+  const given = usable.map(({ fixedSplit }) => fixedSplit)
+  const sides = growSplit({
+    labels: usable.map(({ labelId }) => labelId),
+    keys: usable.map(({ sha256 }) => sha256),
+    seed: choice.seed,
+    fractions: choice.split,
+    given,
+    previous: usable.map(({ id }) => before.get(id) ?? null),
+  })
+
+  const counts = { train: 0, val: 0, test: 0 }
+  const perClass = classes.map(() => ({ train: 0, val: 0, test: 0 }))
+  const digest = createHash('sha256').update(options)
+  const pictures = usable.map(({ id, sha256, file, labelId }, i): PlannedPicture => {
+    const split = sides[i]!
+    const index = classOf.get(labelId)!
+    counts[split]++
+    perClass[index]![split]++
+    digest.update(`\n${id} ${labelId} ${split}`)
+    return { pictureId: id, sha256, path: originalPath(project.folder, file), class: index, split }
+  })
+  return {
+    classes,
+    pictures,
+    counts,
+    perClass,
+    splitFixed: resolveGivenSplit(given, choice.split).fixed.filter((side) => side !== null).length,
+    options,
+    digest: digest.digest('hex'),
+    splitChanged: pictures.some(({ pictureId, split }) => before.get(pictureId) !== split),
+  }
+}
+
+/** Pictures that take no part in a training. */
+export function leftOut(project: OpenProject): { unlabelled: number; excluded: number } {
+  let unlabelled = 0
+  let excluded = 0
+  for (const group of project.use(createViewsRepository).sums().groups) {
+    if (group.excluded) excluded += group.pictures
+    else if (group.labelId === null) unlabelled += group.pictures
+  }
+  return { unlabelled, excluded }
+}

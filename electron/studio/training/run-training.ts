@@ -1,0 +1,266 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TrainMetric, TrainResult } from '#shared/contract/trainer.ts'
+import { fitWork } from '#shared/domain/forecast.ts'
+import { KestrelError, toKestrelError, toWire } from '#shared/errors/index.ts'
+import { cachedPictures } from '#shared/util/feature-cache-format.ts'
+import type { MeasuredRatesStore } from '../backbones/rates.ts'
+import type { BackboneService, ReadyBackbone } from '../backbones/service.ts'
+import type { EventBus } from '../events/event-bus.ts'
+import type { JobContext, JobFacts } from '../jobs/job-runner.ts'
+import type { OpenProject } from '../projects/open-project.ts'
+import { createPicturesRepository } from '../storage/pictures-repository.ts'
+import { createPredictionsRepository } from '../storage/predictions-repository.ts'
+import { createRunsRepository } from '../storage/runs-repository.ts'
+import type { RunFacts, RunRecord } from '../storage/runs-repository.ts'
+import type { TrainerPool } from '../trainer-client/pool.ts'
+import { outcomeOf } from './outcome.ts'
+import type { PartOutcome } from './outcome.ts'
+import { passportOf } from './passport.ts'
+import type { TrainingPlan } from './plan.ts'
+
+export interface RunTrainingPorts {
+  pool: TrainerPool
+  backbones: BackboneService
+  rates: MeasuredRatesStore
+  bus: EventBus
+}
+
+/** Up to so many pictures without features are computed by the warm trainer: a fresh one would take longer to start. */
+const FEW_MISSING = 64
+const WRITE_STEPS_EVERY = 25
+
+export const runFolder = (project: OpenProject, runId: string): string => join(project.paths.runs, runId)
+
+/** The rate of the `pixels` recipe is kept among those of the backbones under this name. */
+export const PIXELS = 'pixels'
+
+/**
+ * One training, from the frozen version to stored predictions. Whatever happens, the run ends in a state with words:
+ * done, stopped (a model is kept), interrupted (stopped before there was one) or failed.
+ */
+export async function runTraining(
+  ports: RunTrainingPorts,
+  project: OpenProject,
+  run: RunRecord,
+  plan: TrainingPlan,
+  job: JobContext,
+): Promise<JobFacts> {
+  const runs = project.use(createRunsRepository)
+  const draft = join(project.paths.temporary, `run-${run.id}`)
+  const steps = stepWriter(ports, project, run.id)
+  let facts = run.facts
+  try {
+    await mkdir(draft, { recursive: true })
+    const backbone = await prepared(ports, run, job)
+    if (backbone) {
+      const { id, name, sha256, licence } = backbone
+      facts = { ...facts, backbone: { id, name, sha256, licence } }
+    }
+    const warm = warmStartOf(project, run, backbone)
+    facts = { ...facts, warmStartFrom: warm?.id ?? null }
+    const result = await train(ports, project, run, plan, backbone, warm, draft, job, steps.add)
+    steps.flush()
+    const parts = outcomeOf(
+      result,
+      run.classes.map(({ name }) => name),
+      new Map(plan.pictures.map((each) => [each.pictureId, each.class])),
+    )
+    facts = factsOf(facts, result, parts)
+    await writeFile(
+      join(draft, 'passport.json'),
+      `${JSON.stringify(passportOf(project, { ...run, facts }, plan, backbone, result), null, 2)}\n`,
+    )
+    await rename(draft, runFolder(project, run.id))
+    project.db.transaction(() => {
+      storePredictions(project, run, parts)
+      const state = result.stopped ? 'stopped' : 'done'
+      runs.end(run.id, { state, facts, error: null, endedAt: Date.now() })
+    })
+    await noteRates(ports, run, plan, result)
+    return {
+      runId: run.id,
+      testAccuracy: facts.testAccuracy,
+      stopped: facts.stopped?.message ?? null,
+      unreadable: facts.failed,
+    }
+  } catch (error) {
+    steps.flush()
+    const stopped = job.signal.aborted || toKestrelError(error).code === 'stopped'
+    runs.end(run.id, {
+      state: stopped ? 'interrupted' : 'failed',
+      facts,
+      error: toWire(stopped ? stoppedEarly : error),
+      endedAt: Date.now(),
+    })
+    throw error
+  } finally {
+    await rm(draft, { recursive: true, force: true })
+    project.announce('runs', 'pictures')
+  }
+}
+
+const stoppedEarly = new KestrelError('stopped', 'Stopped before there was a model.', {
+  kept: 'The features computed so far are kept.',
+  remedy: 'Press Train to go on from there.',
+})
+
+async function prepared(
+  { backbones }: RunTrainingPorts,
+  run: RunRecord,
+  job: JobContext,
+): Promise<ReadyBackbone | null> {
+  if (run.config.recipe === 'pixels' || run.config.backboneId === null) return null
+  job.update({ stage: 'preparing', done: 0, total: null })
+  return await backbones.ensure(run.config.backboneId)
+}
+
+/** The newest model with the same classes and backbone: the fit begins where that one ended. */
+function warmStartOf(
+  project: OpenProject,
+  run: RunRecord,
+  backbone: ReadyBackbone | null,
+): RunRecord | undefined {
+  if (!backbone) return undefined
+  const names = (classes: RunRecord['classes']): string => JSON.stringify(classes.map(({ name }) => name))
+  return project
+    .use(createRunsRepository)
+    .newestWithModel(
+      (other) =>
+        other.facts.backbone?.sha256 === backbone.sha256 && names(other.classes) === names(run.classes),
+    )
+}
+
+async function train(
+  { pool }: RunTrainingPorts,
+  project: OpenProject,
+  run: RunRecord,
+  plan: TrainingPlan,
+  backbone: ReadyBackbone | null,
+  warm: RunRecord | undefined,
+  draft: string,
+  job: JobContext,
+  onMetric: (metric: TrainMetric) => void,
+): Promise<TrainResult> {
+  job.signal.throwIfAborted()
+  const call = (await isQuick(project, plan, backbone)) ? pool.quick : pool.long
+  return await call<'train'>(
+    {
+      kind: 'train',
+      recipe: run.config.recipe,
+      backbone: backbone && {
+        id: backbone.id,
+        sha256: backbone.sha256,
+        onnxPath: backbone.onnxPath,
+        featureLength: backbone.featureLength,
+        preprocessing: backbone.preprocessing,
+      },
+      classes: run.classes.map(({ name }) => name),
+      images: plan.pictures.map(({ pictureId, sha256, path, class: label, split }) => ({
+        ...{ id: pictureId, sha256, path, label, split },
+      })),
+      seed: run.config.seed,
+      folds: run.config.folds,
+      cacheDir: project.paths.features,
+      runDir: draft,
+      warmStartFrom: warm ? runFolder(project, warm.id) : null,
+    },
+    {
+      signal: job.signal,
+      keepBest: true,
+      onProgress: ({ stage, done, total, rate }) =>
+        job.update({ stage, done, total, ...(rate === null ? {} : { rate }) }),
+      onMetric,
+    },
+  )
+}
+
+async function isQuick(
+  project: OpenProject,
+  plan: TrainingPlan,
+  backbone: ReadyBackbone | null,
+): Promise<boolean> {
+  if (!backbone) return false
+  const cached = await cachedPictures(project.paths.features, {
+    backboneSha256: backbone.sha256,
+    preprocessing: backbone.preprocessing,
+    featureLength: backbone.featureLength,
+  })
+  let missing = 0
+  for (const { sha256 } of plan.pictures) if (!cached.has(sha256)) missing++
+  return missing <= FEW_MISSING
+}
+
+function stepWriter({ bus }: RunTrainingPorts, project: OpenProject, runId: string) {
+  let waiting: TrainMetric[] = []
+  const flush = (): void => {
+    if (waiting.length > 0) project.use(createRunsRepository).addSteps(runId, waiting)
+    waiting = []
+  }
+  return {
+    add(metric: TrainMetric): void {
+      bus.publish({ type: 'metric', projectId: project.projectId, runId, metric })
+      waiting.push(metric)
+      if (waiting.length >= WRITE_STEPS_EVERY) flush()
+    },
+    flush,
+  }
+}
+
+function factsOf(before: RunFacts, result: TrainResult, parts: readonly PartOutcome[]): RunFacts {
+  const metrics = (part: PartOutcome['part']) => parts.find((each) => each.part === part)?.metrics ?? null
+  const test = metrics('test')
+  return {
+    ...before,
+    featureLength: result.featureLength,
+    testAccuracy: test?.accuracy ?? null,
+    testAccuracyCi95: test?.accuracy_ci95 ?? null,
+    testMacroF1: test?.macro_f1 ?? null,
+    valAccuracy: metrics('val')?.accuracy ?? null,
+    outOfFoldAccuracy: metrics('outOfFold')?.accuracy ?? null,
+    regularisation: result.regularisation.chosen,
+    stopped: result.stopped,
+    timings: result.timings,
+    features: result.features,
+    failed: result.failed.length,
+    steps: result.steps,
+  }
+}
+
+function storePredictions(project: OpenProject, run: RunRecord, parts: readonly PartOutcome[]): void {
+  const predictions = project.use(createPredictionsRepository)
+  for (const { part, predictions: rows } of parts) predictions.add(run.id, part, rows)
+  // By models that did not learn from the picture: out-of-fold where there is one, else validation; and the test.
+  const held = parts.some(({ part }) => part === 'outOfFold') ? 'outOfFold' : 'val'
+  const opinions = parts
+    .filter(({ part }) => part === held || part === 'test')
+    .flatMap(({ predictions: rows }) => rows)
+  project.use(createPicturesRepository).setOpinions(
+    opinions.map(({ pictureId, predicted, confidence }) => ({
+      id: pictureId,
+      labelId: run.classes[predicted]!.labelId,
+      confidence,
+    })),
+  )
+}
+
+async function noteRates(
+  { rates }: RunTrainingPorts,
+  run: RunRecord,
+  plan: TrainingPlan,
+  { timings, features, featureLength }: TrainResult,
+): Promise<void> {
+  const fit = timings.train_s + timings.evaluate_s
+  if (run.config.recipe === 'pixels')
+    return await rates.noteFeatures(PIXELS, plan.pictures.length, timings.features_s + fit)
+  await rates.noteFeatures(run.config.backboneId ?? '', features.computed, timings.features_s)
+  await rates.noteFit(
+    fitWork({
+      pictures: plan.counts.train + plan.counts.val,
+      featureLength,
+      classes: run.classes.length,
+      folds: run.config.folds,
+    }),
+    fit,
+  )
+}

@@ -1,0 +1,235 @@
+import type { Forecast, TrainConfig, TrainingOptions } from '#shared/contract/training.ts'
+import { forecastTraining } from '#shared/domain/forecast.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { cachedPictures } from '#shared/util/feature-cache-format.ts'
+import { expectedRateOf } from '../backbones/known-architectures.ts'
+import type { JobRunner } from '../jobs/job-runner.ts'
+import type { Log } from '../log.ts'
+import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
+import { createRunsRepository } from '../storage/runs-repository.ts'
+import type { RunRecord } from '../storage/runs-repository.ts'
+import { checkPlan } from './checks.ts'
+import { freezeRun } from './freeze.ts'
+import { leftOut, planTraining } from './plan.ts'
+import type { TrainingPlan } from './plan.ts'
+import { PIXELS, runTraining } from './run-training.ts'
+import type { RunTrainingPorts } from './run-training.ts'
+
+export interface TrainingPorts extends RunTrainingPorts {
+  version: string
+  registry: ProjectRegistry
+  jobs: JobRunner
+  log: Log
+  refreshRecent(projectId: string): void
+}
+
+export type TrainingService = ReturnType<typeof createTrainingService>
+
+const DEFAULT_SPLIT = { train: 0.7, val: 0.15, test: 0.15 }
+const DEFAULT_SEED = 1
+const DEFAULT_FOLDS = 5
+/** Pictures per second of a whole `pixels` training (all epochs), before anything was measured. */
+const EXPECTED_PIXELS_RATE = 15
+
+export function createTrainingService(ports: TrainingPorts) {
+  const { registry, jobs, backbones, rates, pool, log } = ports
+  /** Trainings that are queued or running: run → job. */
+  const underWay = new Map<string, { jobId: string; project: OpenProject; run: RunRecord }>()
+  const plans = new WeakMap<OpenProject, { key: string; plan: TrainingPlan }>()
+
+  function planFor(project: OpenProject, choice: Pick<TrainConfig, 'split' | 'seed'>): TrainingPlan {
+    const key = JSON.stringify([project.viewVersion(), choice.split, choice.seed])
+    const known = plans.get(project)
+    if (known?.key === key) return known.plan
+    const plan = planTraining(project, choice)
+    plans.set(project, { key, plan })
+    return plan
+  }
+
+  /** The choices of the newest training, as far as they still make sense. */
+  async function recommended(project: OpenProject): Promise<TrainConfig> {
+    const last = project.use(createRunsRepository).all()[0]?.config
+    const ready = (await backbones.list()).filter(({ state }) => state === 'ready')
+    const same = ready.find(({ id }) => id === last?.backboneId)
+    const backboneId = (same ?? ready[0])?.id ?? null
+    return {
+      recipe: backboneId === null ? 'pixels' : 'head',
+      backboneId,
+      split: last?.split ?? DEFAULT_SPLIT,
+      seed: last?.seed ?? DEFAULT_SEED,
+      folds: last?.folds ?? DEFAULT_FOLDS,
+    }
+  }
+
+  async function options({ projectId }: { projectId: string }): Promise<TrainingOptions> {
+    const project = registry.get(projectId)
+    const config = await recommended(project)
+    const plan = planFor(project, config)
+    const { unlabelled, excluded } = leftOut(project)
+    return {
+      recommended: config,
+      usable: plan.pictures.length,
+      unlabelled,
+      excluded,
+      perLabel: plan.classes.map(({ labelId }, index) => {
+        const { train, val, test } = plan.perClass[index]!
+        return { labelId, pictures: train + val + test }
+      }),
+      split: plan.counts,
+      splitFixed: plan.splitFixed,
+      ...checkPlan({ plan, unlabelled, hasBackbone: config.backboneId !== null }),
+    }
+  }
+
+  async function forecast({
+    projectId,
+    config,
+  }: {
+    projectId: string
+    config: TrainConfig
+  }): Promise<Forecast> {
+    const project = registry.get(projectId)
+    const plan = planFor(project, config)
+    const count = plan.pictures.length
+    if (config.recipe === 'pixels') {
+      const rate = rates.features(PIXELS)
+      const seconds = count / (rate ?? EXPECTED_PIXELS_RATE)
+      return {
+        seconds,
+        featuresSeconds: 0,
+        fitSeconds: seconds,
+        cachedPictures: 0,
+        basis: rate === null ? 'estimated' : 'measured',
+      }
+    }
+    const id = config.backboneId ?? (await backbones.recommended())
+    const backbone = (await backbones.list()).find((candidate) => candidate.id === id)
+    if (!backbone) throw noBackbone()
+    return forecastTraining({
+      pictures: count,
+      cached: await countCached(project, plan, backbone.id),
+      featureLength: backbone.featureLength,
+      classes: plan.classes.length,
+      folds: config.folds,
+      measured: { features: backbone.rate, fit: rates.fit() },
+      expectedFeatureRate: expectedRateOf(backbone.architecture, backbone.inputSize),
+    })
+  }
+
+  /** Only of a backbone that was prepared: another one cannot have been used yet. */
+  async function countCached(project: OpenProject, plan: TrainingPlan, id: string): Promise<number> {
+    const identity = await backbones.prepared(id)
+    if (!identity) return 0
+    const cached = await cachedPictures(project.paths.features, {
+      backboneSha256: identity.sha256,
+      preprocessing: identity.preprocessing,
+      featureLength: identity.featureLength,
+    })
+    return plan.pictures.filter(({ sha256 }) => cached.has(sha256)).length
+  }
+
+  async function start({
+    projectId,
+    config,
+  }: {
+    projectId: string
+    config: TrainConfig
+  }): Promise<{ runId: string; jobId: string }> {
+    const project = registry.get(projectId)
+    const backboneId =
+      config.recipe === 'pixels' ? null : (config.backboneId ?? (await backbones.recommended()))
+    if (config.recipe === 'head' && backboneId === null) throw noBackbone()
+    const plan = planTraining(project, config)
+    const { unlabelled } = leftOut(project)
+    const [blocker] = checkPlan({ plan, unlabelled, hasBackbone: backboneId !== null }).blockers
+    if (blocker)
+      throw new KestrelError(
+        blocker.code === 'too-few-classes' ? 'too-few-classes' : 'too-few-pictures',
+        blocker.words,
+      )
+    const run = freezeRun(project, plan, { ...config, backboneId }, ports.version)
+    const job = jobs.start({
+      kind: 'train',
+      projectId,
+      title: run.name,
+      stage: 'waiting',
+      // One training at a time: two would take the cores from each other.
+      queue: 'train',
+      facts: { runId: run.id, number: run.number },
+      run: async (context) => {
+        try {
+          return await runTraining(ports, project, run, plan, context)
+        } finally {
+          underWay.delete(run.id)
+          ports.refreshRecent(projectId)
+          // The model is there to be used and to be trained again: both should be instant.
+          pool.warmUp().catch((error: unknown) => log.warn('the warm trainer did not start', error))
+        }
+      },
+    })
+    underWay.set(run.id, { jobId: job.id, project, run })
+    void jobs.wait(job.id).then(() => endUnbegun(project, run.id))
+    project.announce('runs', 'pictures')
+    return { runId: run.id, jobId: job.id }
+  }
+
+  /** A training that was cancelled while it waited for another one never ran. */
+  function endUnbegun(project: OpenProject, runId: string): void {
+    underWay.delete(runId)
+    if (!project.db.sql.open) return
+    const run = project.use(createRunsRepository).find(runId)
+    if (run?.state !== 'running') return
+    interrupt(project, run, 'It was stopped before it began.')
+    project.announce('runs')
+  }
+
+  function interrupt(project: OpenProject, run: RunRecord, message: string): void {
+    project.use(createRunsRepository).end(run.id, {
+      state: 'interrupted',
+      facts: run.facts,
+      error: {
+        code: 'stopped',
+        message,
+        kept: 'The features computed so far are kept.',
+        remedy: 'Press Train to go on from there.',
+      },
+      endedAt: Date.now(),
+    })
+  }
+
+  return {
+    options,
+    forecast,
+    start,
+
+    /** Asks for an end with the best so far; the trainer client enforces it. @throws KestrelError not-found */
+    stop({ runId }: { projectId: string; runId: string }): void {
+      const training = underWay.get(runId)
+      if (!training) throw new KestrelError('not-found', 'This training is not running any more.')
+      jobs.cancel(training.jobId)
+    },
+
+    /**
+     * For a project that has just been opened: trainings whose process ended without a word.
+     * @returns how many there were
+     */
+    recover(project: OpenProject): number {
+      const runs = project.use(createRunsRepository)
+      const lost = runs.running().filter((id) => !underWay.has(id))
+      for (const id of lost) {
+        const run = runs.find(id)
+        if (run) interrupt(project, run, 'Kestrel ended while this training ran.')
+      }
+      return lost.length
+    },
+
+    /** Trainings that would be interrupted by quitting. */
+    status: (): { projectName: string; words: string }[] =>
+      [...underWay.values()].map(({ project, run }) => ({ projectName: project.name(), words: run.name })),
+  }
+}
+
+const noBackbone = (): KestrelError =>
+  new KestrelError('no-backbone', 'No backbone is on this computer yet.', {
+    remedy: 'Download one in Settings, add a file of your own, or train on the pixels.',
+  })
