@@ -11,17 +11,23 @@ const eventChannel = 'kestrel:on-studio-event'
 
 type Answer<C extends DesktopCall> = { ok: true; value: DesktopAnswers[C] } | { ok: false; error: WireError }
 
+/** Only `message` survives the bridge to the page; `fromBridge` of shared/errors takes the words out again. */
+const bridged = (error: WireError): Error => new Error(`kestrel-error:${JSON.stringify(error)}`)
+
 async function call<C extends DesktopCall>(channel: C, input?: unknown): Promise<DesktopAnswers[C]> {
   const answer = (await ipcRenderer.invoke(channel, input)) as Answer<C>
   if (answer.ok) return answer.value
-  // Only `message` survives the bridge: the words go in it, the code before them.
-  throw new Error(`${answer.error.code}: ${answer.error.message}`)
+  throw bridged(answer.error)
 }
 
 const desktop: KestrelDesktop = {
   async sourcesFromFiles(files) {
     const paths = files.map((file) => webUtils.getPathForFile(file)).filter((path) => path !== '')
-    if (paths.length === 0) throw new Error('file-missing: What was dropped does not lie on a disk.')
+    if (paths.length === 0)
+      throw bridged({
+        code: 'file-missing',
+        message: 'What was dropped does not lie on this computer’s disk.',
+      })
     return call('kestrel:dropped-paths', { paths })
   },
   choose: (choice) => call('kestrel:choose', choice),

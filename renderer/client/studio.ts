@@ -4,7 +4,7 @@ import type { ContractRouterClient } from '@orpc/contract'
 import { inject } from 'vue'
 import type { InjectionKey } from 'vue'
 import type { Contract } from '#shared/contract/index.ts'
-import { fromWire, KestrelError, wireErrorSchema } from '#shared/errors/index.ts'
+import { fromBridge, fromWire, KestrelError, wireErrorSchema } from '#shared/errors/index.ts'
 
 export type StudioClient = ContractRouterClient<Contract>
 
@@ -31,6 +31,8 @@ export function toPageError(error: unknown): unknown {
       cause: error,
     })
   }
+  const fromDesktop = fromBridge(error)
+  if (fromDesktop) return fromDesktop
   return new KestrelError('internal', 'The studio does not answer at the moment.', {
     kept: 'Everything saved so far is safe.',
     remedy: 'Wait a few seconds and try again.',

@@ -136,3 +136,20 @@ export function toWire(error: unknown): WireError {
 export function fromWire(wire: WireError): KestrelError {
   return new KestrelError(wire.code, wire.message, { kept: wire.kept, remedy: wire.remedy })
 }
+
+/** Before the wire error in a plain message: all that survives the bridge between preload script and page. */
+export const bridgeMark = 'kestrel-error:'
+
+/** Takes a worded error out of a message again; null when it carries none. */
+export function fromBridge(error: unknown): KestrelError | null {
+  if (!(error instanceof Error)) return null
+  const at = error.message.indexOf(bridgeMark)
+  if (at < 0) return null
+  try {
+    const wire = wireErrorSchema.safeParse(JSON.parse(error.message.slice(at + bridgeMark.length)))
+    return wire.success ? fromWire(wire.data) : null
+  } catch (problem) {
+    if (problem instanceof SyntaxError) return null
+    throw problem
+  }
+}

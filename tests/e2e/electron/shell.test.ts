@@ -87,7 +87,9 @@ describe('the desktop shell, with a stand-in studio', () => {
         window.kestrelDesktop!.openExternal('https://github.com.example.com/'),
       ]
       return (await Promise.allSettled(attempts)).map((one) =>
-        one.status === 'rejected' ? String((one.reason as Error).message).split(':')[0] : 'accepted',
+        one.status === 'rejected'
+          ? /"code":"([^"]+)"/.exec(String((one.reason as Error).message))?.[1]
+          : 'accepted',
       )
     })
     expect(answers).toEqual([
