@@ -16,7 +16,7 @@ const { onnxPath, preprocessing, threads } = networkWorkerDataSchema.parse(worke
 const port = parentPort
 if (!port) throw new KestrelError('internal', 'The network worker was started outside a worker thread.')
 
-const session = onnxPath === null ? null : await OnnxSession.open(onnxPath, { threads, spinning: false })
+const session = onnxPath === null ? null : await OnnxSession.open(onnxPath, { threads })
 const [input, output] = [session?.inputs[0], session?.outputs[0]]
 
 async function readInput(path: string): Promise<Tensor> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -13,6 +14,9 @@ export const runFiles = {
   preprocessing: 'preprocessing.json',
   passport: 'training.json',
 } as const
+
+/** Written by the ONNX export beside its model; TensorFlow.js' own file of that name does not fit its schema. */
+const exportFile = 'model.json'
 
 const labelsSchema = z.array(z.string()).min(2)
 
@@ -52,20 +56,32 @@ export interface RunModel {
   preprocessing: Preprocessing
 }
 
+/** What an ONNX export says about itself, as far as a prediction needs it. */
+const exportedSchema = z.object({
+  format: z.literal('onnx'),
+  file: z.string().regex(/^[^/\\]+$/),
+  labels: labelsSchema,
+  preprocessing: preprocessingSchema,
+})
+
 /**
  * Reads what is needed to predict with a run folder or an ONNX export.
  * @throws KestrelError `model-unreadable` when a file is missing or does not say what it should.
  */
 export async function readRunFolder(folder: string): Promise<RunModel> {
+  const parsed = async (file: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(folder, file), 'utf8'))
   try {
-    const classes = labelsSchema.parse(JSON.parse(await readFile(join(folder, runFiles.labels), 'utf8')))
-    const preprocessing = preprocessingSchema.parse(
-      JSON.parse(await readFile(join(folder, runFiles.preprocessing), 'utf8')),
-    )
+    if (existsSync(join(folder, exportFile))) {
+      const { file, labels, preprocessing } = exportedSchema.parse(await parsed(exportFile))
+      return { modelPath: join(folder, file), classes: labels, preprocessing }
+    }
+    const classes = labelsSchema.parse(await parsed(runFiles.labels))
+    const preprocessing = preprocessingSchema.parse(await parsed(runFiles.preprocessing))
     return { modelPath: join(folder, runFiles.model), classes, preprocessing }
   } catch (error) {
     throw new KestrelError('model-unreadable', 'This folder does not hold a model that Kestrel can use.', {
-      remedy: 'Choose the folder of an export, or train the model again.',
+      remedy: 'Choose the folder of a project, or of an export as ONNX.',
       cause: error,
     })
   }

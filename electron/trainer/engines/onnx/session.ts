@@ -11,8 +11,9 @@ export interface OnnxSessionOptions {
   /** Threads inside one operator. Default: all cores. */
   threads?: number
   /**
-   * Whether idle threads of the runtime burn their core waiting for the next operator. Fastest when nothing else
-   * runs; off wherever picture decoding wants the same cores. Default: off for one thread, on for more.
+   * Whether idle threads of the runtime burn their core waiting for the next operator. A little faster when nothing
+   * else runs, and several times slower when anything else wants a core (decoding, another run, the window): off
+   * unless asked for.
    */
   spinning?: boolean
   /** `all` includes the CPU layout for constant convolutions; training graphs do better with `extended`. */
@@ -43,7 +44,7 @@ export class OnnxSession {
    */
   static async open(model: string | Uint8Array, options: OnnxSessionOptions = {}): Promise<OnnxSession> {
     const threads = options.threads ?? availableParallelism()
-    const spinning = options.spinning ?? threads > 1
+    const spinning = options.spinning ?? false
     const settings: InferenceSession.SessionOptions = {
       executionProviders: ['cpu'],
       executionMode: 'sequential',
