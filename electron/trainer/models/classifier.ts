@@ -4,11 +4,12 @@ import { GraphBuilder } from '../graph/builder.ts'
 import { readOnnx, writeOnnx } from '../graph/onnx/index.ts'
 import { optimiseForInference } from '../graph/optimise.ts'
 import { float32, int64s } from '../graph/tensor.ts'
-import { int, ints, ownOpset, string } from '../graph/types.ts'
+import { int, ownOpset } from '../graph/types.ts'
 import type { Graph } from '../graph/types.ts'
 import { upgradeOpset } from '../graph/upgrade.ts'
 import { linearHeadGraph } from './linear-head.ts'
 import type { LinearHead } from './linear-head.ts'
+import { pillowResize } from './pillow-resize.ts'
 
 export interface ClassifierParts {
   /** One input [batch, 3, height, width] of preprocessed floats, one output [batch, features]; or its ONNX file. */
@@ -99,29 +100,12 @@ function classify(builder: GraphBuilder, trunk: Graph, head: Graph, input: strin
   return builder.node('Softmax', [logits], { axis: int(1) }, 'softmax')
 }
 
-/**
- * Preprocessing as part of the network: [height, width, 3] uint8 → [1, 3, size] float. ONNX Runtime's antialiased
- * resize was written after Pillow's (same fixed-point arithmetic on uint8, horizontal pass first); `exclude_outside`
- * is what Pillow does at the edges. Its coefficients are made in 32 bits, so that a few values in a thousand that lie
- * on the edge between two grey levels differ by one level.
- */
+/** Preprocessing as part of the network: [height, width, 3] uint8 → [1, 3, size] float. */
 function preprocess(builder: GraphBuilder, image: string, preprocessing: Preprocessing): string {
   const { size, mean, divisor, channelOrder } = preprocessing
-  const planes = builder.node('Transpose', [image], { perm: ints([2, 0, 1]) }, 'resize/planes')
-  const axes = builder.constant('resize/batch_axis', int64s([0]))
-  const batch = builder.node('Unsqueeze', [planes, axes], {}, 'resize/batch')
+  const planes = pillowResize(builder, image, size)
   const sizes = builder.constant('resize/sizes', int64s([1, 3, size.height, size.width]))
-  const resized = builder.node(
-    'Resize',
-    [batch, '', '', sizes],
-    {
-      mode: string('linear'),
-      antialias: int(1),
-      exclude_outside: int(1),
-      coordinate_transformation_mode: string('half_pixel'),
-    },
-    'resize/resized',
-  )
+  const resized = builder.node('Reshape', [planes, sizes], {}, 'resize/resized')
   let value = builder.node('Cast', [resized], { to: int(1) }, 'scale/float')
   if (mean.some((number) => number !== 0)) {
     const centre = builder.constant('scale/mean', float32([1, 3, 1, 1], mean))

@@ -159,8 +159,7 @@ describeWithShared('exports', [`backbones/${backboneId}/model.h5`, 'data/flowers
       passed: true,
     })
     expect(result.proof.max_abs_diff_same_tensor).toBeLessThan(1e-4)
-    // The runtime's own resize is a grey level off in a few places; ours is the same.
-    expect(result.proof.max_abs_diff).toBeLessThan(format === 'onnx' ? 5e-3 : 1e-4)
+    expect(result.proof.max_abs_diff).toBeLessThan(1e-4)
     console.info(`${format}: ${JSON.stringify(result.proof)}, ${result.bytes} bytes`)
     expect(result.files).toEqual(
       expect.arrayContaining(['README.md', 'labels.txt', 'predict.mjs', 'samples/expected.json']),
@@ -207,9 +206,18 @@ describeWithShared('exports', [`backbones/${backboneId}/model.h5`, 'data/flowers
     })
     expectSameAnswers(JSON.parse(printed) as Answer[], expected, 5e-3)
     const plain = execFileSync(python, [join(target, 'predict.py'), files[0]!], { encoding: 'utf8' })
+    // Pixels are the same to the last bit, but for pictures with a colour profile, where rounding differs.
+    const answers = JSON.parse(printed) as Answer[]
+    const plainPictures = answers.flatMap((answer, index) =>
+      readFileSync(files[index]!).includes('ICC_PROFILE') ? [] : [[answer, expected[index]!] as const],
+    )
+    expect(plainPictures.length).toBeGreaterThan(4)
+    for (const [answer, wanted] of plainPictures) {
+      expect(Math.abs(answer.probability - wanted.probability), wanted.file).toBeLessThan(1e-4)
+    }
     const [, label, probability] = plain.trimEnd().split('\t')
     expect(label).toContain(expected[0]!.label)
-    expect(Math.abs(Number(probability) - expected[0]!.probability)).toBeLessThan(5e-3)
+    expect(Math.abs(Number(probability) - expected[0]!.probability)).toBeLessThan(1e-3)
   }, 300_000)
 
   test.each(['onnx', 'tfjs'] as const)('%s: predict.mjs runs as a program of its own', async (format) => {
@@ -226,7 +234,7 @@ describeWithShared('exports', [`backbones/${backboneId}/model.h5`, 'data/flowers
       })
       expect(run.stderr).not.toContain('Error')
       expect(run.status).toBe(0)
-      expectSameAnswers(JSON.parse(run.stdout) as Answer[], expected, format === 'onnx' ? 5e-3 : 1e-4)
+      expectSameAnswers(JSON.parse(run.stdout) as Answer[], expected, 1e-4)
       const usage = spawnSync(process.execPath, [join(target, 'predict.mjs')], { encoding: 'utf8' })
       expect(usage.status).toBe(2)
     } finally {

@@ -197,6 +197,9 @@ const tile: InferRule = (context) => {
   return [{ type: x.type, shape: shape ?? null }]
 }
 
+/** As many values as fit between start and limit, which are computed. */
+const range: InferRule = (context) => [{ type: context.input(0).type, shape: [null] }]
+
 const resize: InferRule = (context) => {
   const x = context.input(0)
   const sizes = context.has(3) ? context.input(3).content : undefined
@@ -239,5 +242,6 @@ export const layoutRules: Record<string, InferRule> = {
   ConstantOfShape: constantOfShape,
   Tile: tile,
   Resize: resize,
+  Range: range,
   DepthToSpace: depthToSpace,
 }

@@ -33,6 +33,8 @@ const matMul: InferRule = (context) => {
   return [{ type: a.type, shape: [...leading, ...rows, ...columns] }]
 }
 
+const matMulInteger: InferRule = (context) => matMul(context).map(({ shape }) => ({ type: 'int32', shape }))
+
 const reduce: InferRule = (context) => {
   const x = context.input(0)
   if (x.shape === null) return [{ type: x.type, shape: null }]
@@ -58,6 +60,7 @@ const argument: InferRule = (context) => {
 export const matrixRules: Record<string, InferRule> = {
   Gemm: gemm,
   MatMul: matMul,
+  MatMulInteger: matMulInteger,
   ReduceMean: reduce,
   ReduceSum: reduce,
   ReduceMax: reduce,
