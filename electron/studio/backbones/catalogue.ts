@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
@@ -35,6 +35,5 @@ export const catalogueSchema = z.object({ version: z.literal(1), backbones: z.ar
 
 export const catalogueFile = (): string => join(resourcesFolder(), 'backbones', 'catalog.json')
 
-export async function readCatalogue(file = catalogueFile()): Promise<CatalogueEntry[]> {
-  return catalogueSchema.parse(JSON.parse(await readFile(file, 'utf8'))).backbones
-}
+export const readCatalogue = (file = catalogueFile()): CatalogueEntry[] =>
+  catalogueSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).backbones

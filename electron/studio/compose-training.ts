@@ -1,0 +1,122 @@
+import { join } from 'node:path'
+import type { z } from 'zod'
+import type { engineReportSchema } from '#shared/contract/trainer.ts'
+import { logsFolder } from '#shared/util/home.ts'
+import { readCatalogue } from './backbones/catalogue.ts'
+import type { CatalogueEntry } from './backbones/catalogue.ts'
+import { createRates } from './backbones/rates.ts'
+import { createBackboneService } from './backbones/service.ts'
+import { collectDiagnostics } from './diagnostics/service.ts'
+import { createEvaluationService } from './evaluation/service.ts'
+import { createExportsService } from './exports/service.ts'
+import type { MediaRoutes, ProjectHooks, StudioPorts } from './ports.ts'
+import { createPredictionsService } from './predictions/service.ts'
+import { createThresholds } from './predictions/thresholds.ts'
+import type { OpenProject } from './projects/open-project.ts'
+import { createRunsService } from './runs/service.ts'
+import { createTrainerPool } from './trainer-client/pool.ts'
+import type { TrainerDeadlines } from './trainer-client/trainer.ts'
+import { createTrainingService } from './training/service.ts'
+import { trainingMedia } from './training-media.ts'
+import { trainingRouter } from './training-router.ts'
+
+export type EngineReport = z.infer<typeof engineReportSchema>
+
+export interface TrainingPart {
+  router: ReturnType<typeof trainingRouter>
+  /** For system.engines. Starts the warm trainer. */
+  engines(): Promise<EngineReport[]>
+  /** For system.info; what is known now, without waiting. */
+  engineWords(): { ready: boolean; words: string }
+  media: MediaRoutes
+  hooks: ProjectHooks
+  /** Trainings that quitting would interrupt. */
+  status(): { projectName: string; words: string }[]
+  /** @throws KestrelError not-found */
+  exportFolder(projectId: string, exportId: string): string
+  lastAccuracy(project: OpenProject): number | null
+  /** Ends all trainers. */
+  close(): Promise<void>
+}
+
+export interface TrainingOptions {
+  /** `KESTREL_BACKBONES`. */
+  backboneFolder?: string | null
+  /** Other than the app's own only in tests. */
+  catalogue?: readonly CatalogueEntry[]
+  deadlines?: TrainerDeadlines
+}
+
+/** Puts the parts together that train, judge, use and export models. */
+export function composeTraining(ports: StudioPorts, options: TrainingOptions = {}): TrainingPart {
+  const { registry, jobs, bus, log, home, version, sources, datasets, refreshRecent } = ports
+  const pool = createTrainerPool({
+    launcher: ports.launcher,
+    log: (level, text) => log[level](text),
+    ...(options.deadlines ? { deadlines: options.deadlines } : {}),
+  })
+  const rates = createRates(join(home, 'rates.json'))
+  const backbones = createBackboneService({
+    ...{ home, jobs, bus, log, rates },
+    folder: options.backboneFolder ?? process.env['KESTREL_BACKBONES'] ?? null,
+    catalogue: options.catalogue ?? readCatalogue(),
+    prepare: (file, target, signal) =>
+      pool.quick<'prepare-backbone'>({ kind: 'prepare-backbone', file, target }, signal ? { signal } : {}),
+  })
+  const training = createTrainingService({
+    ...{ pool, backbones, rates, bus, version, registry, jobs, log, refreshRecent },
+  })
+  const runs = createRunsService({ registry, refreshRecent })
+  const evaluation = createEvaluationService({ registry })
+  const thresholds = createThresholds()
+  const predictions = createPredictionsService({ registry, jobs, pool, sources, datasets, thresholds })
+  const exports = createExportsService({ version, registry, jobs, pool, sources, thresholds, evaluation })
+
+  let known: { engines: EngineReport[]; versions: Record<string, string>; cores: number } | null = null
+  const hello = async () => {
+    known ??= await pool.quick<'hello'>({ kind: 'hello' })
+    return known
+  }
+
+  return {
+    router: trainingRouter({ training, runs, evaluation, predictions, exports, backbones, sources }),
+    engines: async () => (await hello()).engines,
+    engineWords() {
+      if (!known) {
+        hello().catch((error: unknown) => log.error('the engine did not start', error))
+        return { ready: false, words: 'Starting the engine' }
+      }
+      const usable = known.engines.filter(({ available }) => available)
+      if (usable.length === 0) return { ready: false, words: 'No engine can run on this computer' }
+      const cores = known.cores === 1 ? '1 core' : `${known.cores} cores`
+      return { ready: true, words: `Ready · ${cores}, ${usable.map(({ name }) => name).join(', ')}` }
+    },
+    media: trainingMedia({
+      ...{ predictions, exports },
+      diagnostics: () =>
+        collectDiagnostics({
+          ...{ version, mode: ports.mode, home, logs: logsFolder(home), registry, backbones },
+          engines: hello,
+        }),
+    }),
+    hooks: {
+      opened(project) {
+        const lost = training.recover(project)
+        if (lost === 0) return
+        bus.publish({
+          type: 'notice',
+          level: 'info',
+          title: lost === 1 ? 'A training was interrupted' : `${lost} trainings were interrupted`,
+          words:
+            'Kestrel ended while it ran. What was computed is kept: press Train, and it goes on from there.',
+        })
+        runs.sweep(project).catch((error: unknown) => log.warn('leftovers of runs were not removed', error))
+      },
+      closing: (project) => predictions.forget(project),
+    },
+    status: training.status,
+    exportFolder: exports.folder,
+    lastAccuracy: runs.lastAccuracy,
+    close: pool.close,
+  }
+}

@@ -1,0 +1,249 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Prediction, Threshold } from '#shared/contract/use.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { toCsv } from '#shared/util/csv.ts'
+import type { JobRunner } from '../jobs/job-runner.ts'
+import type { AddPicture, SourceAccess, SourceFile } from '../ports.ts'
+import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
+import { findModel, findRun } from '../runs/service.ts'
+import type { TrainerPool } from '../trainer-client/pool.ts'
+import type { FolderTable } from './folder-tables.ts'
+import { countRows, createFolderTables, filterRows, sortedName, tableRows } from './folder-tables.ts'
+import { answerOf, createGivenPictures, predictionOf } from './given-pictures.ts'
+import type { Answer } from './given-pictures.ts'
+import { sortInto } from './sort-into.ts'
+import type { Thresholds } from './thresholds.ts'
+
+export interface PredictionPorts {
+  registry: ProjectRegistry
+  jobs: JobRunner
+  pool: TrainerPool
+  sources: SourceAccess
+  datasets: AddPicture
+  thresholds: Thresholds
+}
+
+export type PredictionsService = ReturnType<typeof createPredictionsService>
+interface RunRef {
+  projectId: string
+  runId: string
+}
+
+const MOST_AT_ONCE = 50
+
+/** Using a model: single pictures at once, folders as a job. */
+export function createPredictionsService(ports: PredictionPorts) {
+  const { registry, jobs, pool, sources, datasets, thresholds } = ports
+  const kept = new Map<string, ReturnType<typeof keeping>>()
+  const keeping = () => ({ given: createGivenPictures(), tables: createFolderTables() })
+  const of = (project: OpenProject): ReturnType<typeof keeping> => {
+    const known = kept.get(project.projectId) ?? keeping()
+    kept.set(project.projectId, known)
+    return known
+  }
+
+  const thresholdOf = (project: OpenProject, runId: string): Threshold =>
+    thresholds.of(project, findRun(project, runId))
+
+  /** Where entries of a dropped zip are written; emptied when the project is opened. */
+  async function unpackFolder(project: OpenProject): Promise<string> {
+    const folder = join(project.paths.temporary, `given-${randomUUID()}`)
+    await mkdir(folder, { recursive: true })
+    return folder
+  }
+
+  function findAnswer(project: OpenProject, id: string): Answer {
+    const { given, tables } = of(project)
+    const answer = given.find(id) ?? tables.row(id)
+    if (!answer)
+      throw new KestrelError('not-found', 'This picture is not at hand any more.', {
+        remedy: 'Drop it again.',
+      })
+    return answer
+  }
+
+  function findTable(project: OpenProject, jobId: string): FolderTable {
+    const table = of(project).tables.find(jobId)
+    if (!table)
+      throw new KestrelError('not-found', 'The results of this folder are not at hand any more.', {
+        remedy: 'Drop the folder again.',
+      })
+    return table
+  }
+
+  async function predict({
+    projectId,
+    runId,
+    source,
+  }: RunRef & { source: string }): Promise<{ predictions: Prediction[]; tooMany: boolean }> {
+    const project = registry.get(projectId)
+    const { folder } = findModel(project, runId)
+    const files: SourceFile[] = []
+    for await (const file of sources.files(source, { into: await unpackFolder(project) })) {
+      if (files.length === MOST_AT_ONCE) return { predictions: [], tooMany: true }
+      files.push(file)
+    }
+    if (files.length === 0)
+      throw new KestrelError('not-a-picture', 'There is no picture in what was dropped.', {
+        remedy: 'Drop pictures, or a folder of pictures.',
+      })
+    const { given } = of(project)
+    const answers = new Map<number, Answer>()
+    await pool.quick<'predict'>(
+      { kind: 'predict', modelDir: folder, images: files.map(({ path }, id) => ({ id, path })) },
+      {
+        onPartial: (partial) => {
+          const { path, relative } = files[partial.id]!
+          answers.set(partial.id, answerOf(given.newId(), { path, name: relative }, partial))
+        },
+      },
+    )
+    const { value } = thresholdOf(project, runId)
+    const predictions: Prediction[] = []
+    for (const [index] of files.entries()) {
+      const answer = answers.get(index)
+      if (!answer) continue
+      given.keep(answer)
+      predictions.push(await predictionOf(answer, value))
+    }
+    return { predictions, tooMany: false }
+  }
+
+  function predictFolder({ projectId, runId, source }: RunRef & { source: string }): { jobId: string } {
+    const project = registry.get(projectId)
+    const { run, folder } = findModel(project, runId)
+    const [dropped = ''] = sources.paths(source, 'read')
+    const title =
+      dropped
+        .replaceAll('\\', '/')
+        .split('/')
+        .findLast((part) => part !== '') ?? ''
+    const { tables } = of(project)
+    const job = jobs.start({
+      kind: 'predict-folder',
+      projectId,
+      title,
+      stage: 'scanning',
+      queue: 'predict-folder',
+      facts: { runId },
+      run: async ({ id: jobId, signal, update }) => {
+        const files: SourceFile[] = []
+        for await (const file of sources.files(source, { into: await unpackFolder(project), signal })) {
+          files.push(file)
+          update({ stage: 'scanning', done: files.length, total: null })
+        }
+        const table = findTable(project, jobId)
+        await pool.long<'predict'>(
+          { kind: 'predict', modelDir: folder, images: files.map(({ path }, id) => ({ id, path })) },
+          {
+            signal,
+            onPartial: (partial) => {
+              const { path, relative } = files[partial.id]!
+              const id = `${jobId}:${table.rows.length}`
+              table.rows.push(answerOf(id, { path, name: relative }, partial))
+              update({ stage: 'predicting', done: table.rows.length, total: files.length })
+            },
+          },
+        )
+        const { unsure, failed } = countRows(table, thresholdOf(project, runId).value)
+        return { pictures: table.rows.length, unsure, failed }
+      },
+    })
+    tables.add({ jobId: job.id, runId, title, classes: run.classes.map(({ name }) => name), rows: [] })
+    return { jobId: job.id }
+  }
+
+  return {
+    threshold: ({ projectId, runId }: RunRef): Threshold => thresholdOf(registry.get(projectId), runId),
+
+    setThreshold({ projectId, runId, value }: RunRef & { value: number | null }): Threshold {
+      const project = registry.get(projectId)
+      thresholds.set(project, findRun(project, runId), value)
+      return thresholdOf(project, runId)
+    },
+
+    predict,
+    predictFolder,
+
+    async table({
+      projectId,
+      jobId,
+      offset,
+      limit,
+      ...filter
+    }: {
+      projectId: string
+      jobId: string
+      classIndex: number | null
+      unsure: boolean | null
+      offset: number
+      limit: number
+    }) {
+      const project = registry.get(projectId)
+      const table = findTable(project, jobId)
+      const { value } = thresholdOf(project, table.runId)
+      const rows = filterRows(table, filter, value)
+      const shown = rows.slice(offset, offset + limit)
+      return {
+        total: rows.length,
+        ...countRows(table, value),
+        rows: await Promise.all(shown.map((row) => predictionOf(row, value))),
+      }
+    },
+
+    sortInto({ projectId, jobId, target }: { projectId: string; jobId: string; target: string }): {
+      jobId: string
+    } {
+      const project = registry.get(projectId)
+      const table = findTable(project, jobId)
+      const [folder] = sources.paths(target, 'write')
+      if (folder === undefined) throw new KestrelError('not-found', 'No folder was chosen.')
+      const { value } = thresholdOf(project, table.runId)
+      const pictures = table.rows.flatMap((row) => {
+        const into = sortedName(row, table.classes, value)
+        return into === null ? [] : [{ path: row.path, name: row.name, folder: into }]
+      })
+      const job = jobs.start({
+        kind: 'sort-folder',
+        projectId,
+        title: table.title,
+        stage: 'sorting',
+        run: (context) => sortInto(folder, pictures, context),
+      })
+      return { jobId: job.id }
+    },
+
+    async feedback({
+      projectId,
+      predictionId,
+      label,
+    }: {
+      projectId: string
+      predictionId: string
+      label: { labelId: number } | { name: string }
+    }): Promise<{ pictureId: number; alreadyThere: boolean }> {
+      const project = registry.get(projectId)
+      const { path, name } = findAnswer(project, predictionId)
+      return await datasets.addPicture(project, { path, name: name.split('/').at(-1) ?? name, label })
+    },
+
+    /** For the media door. @throws KestrelError not-found */
+    picturePath: (projectId: string, predictionId: string): string =>
+      findAnswer(registry.get(projectId), predictionId).path,
+
+    csv(projectId: string, jobId: string): { name: string; text: string } {
+      const project = registry.get(projectId)
+      const table = findTable(project, jobId)
+      return {
+        name: `${table.title || 'predictions'}.csv`,
+        text: toCsv(tableRows(table, thresholdOf(project, table.runId).value)),
+      }
+    },
+
+    forget(project: OpenProject): void {
+      kept.delete(project.projectId)
+    },
+  }
+}
