@@ -1,17 +1,131 @@
-import { createEventBus } from './events/event-bus.ts'
-import { createJobRunner } from './jobs/job-runner.ts'
+import { join } from 'node:path'
+import { createRouterClient } from '@orpc/server'
+import type { Reveal } from '#shared/contract/broker.ts'
+import { resourcesFolder, rendererFolder } from '#shared/util/app-folders.ts'
+import { logsFolder } from '#shared/util/home.ts'
+import { composeBase } from './compose-base.ts'
+import { composeTraining } from './compose-training.ts'
 import type { Log } from './log.ts'
-import { createProjectRegistry } from './projects/open-project.ts'
+import type { TrainerLauncher } from './parent-link.ts'
+import { createApp } from './server/app.ts'
+import { pictureMedia } from './server/media.ts'
+import { labellingRouter, labelsRouter, picturesRouter } from './server/routers/dataset.ts'
+import { importsRouter, projectsRouter } from './server/routers/projects.ts'
+import { jobsRouter, systemRouter } from './server/routers/system.ts'
+import { os } from './server/rpc.ts'
+import { createSubscriptions } from './server/subscriptions.ts'
 
 export interface StudioOptions {
+  version: string
+  mode: 'desktop' | 'browser'
+  /** User-data folder; made when it is not there. */
+  home: string
   log: Log
+  launcher: TrainerLauncher
+  /** Folder of the built page; the app's own when left out. */
+  pageFolder?: string
+  heartbeatMs?: number
 }
 
-/** The one place where the parts of the studio are put together. */
-export function composeStudio({ log }: StudioOptions) {
-  const reportError = (error: unknown): void => log.error('unexpected error', error)
-  const bus = createEventBus(reportError)
-  const jobs = createJobRunner({ bus, reportError })
-  const registry = createProjectRegistry()
-  return { bus, jobs, registry }
+export type Studio = Awaited<ReturnType<typeof composeStudio>>
+
+/** The one place where the whole studio is put together. Nothing in it is global: tests make several. */
+export async function composeStudio({ version, mode, home, log, launcher, ...options }: StudioOptions) {
+  const base = await composeBase({
+    home,
+    log,
+    hooks: () => [training.hooks],
+    lastAccuracy: (project) => training.lastAccuracy(project),
+  })
+  const { bus, jobs, registry, settings, sources, projects, imports, pictures } = base
+  const training = await composeTraining({
+    version,
+    mode,
+    home,
+    log,
+    bus,
+    jobs,
+    registry,
+    launcher,
+    sources: base.access,
+    datasets: base.datasets,
+    refreshRecent: base.refreshRecent,
+  })
+
+  /** The bundled pictures are copied like any others: the sample is a project to play with. */
+  async function makeSample(): Promise<{ projectId: string; jobId: string }> {
+    const project = await projects.createNumbered('Forest finds')
+    const folder = join(resourcesFolder(), 'samples', 'forest-finds')
+    const choices = { rule: 'parent', keepSplit: true, storage: 'copy' } as const
+    return {
+      projectId: project.projectId,
+      jobId: imports.startFolder(project.projectId, folder, choices).id,
+    }
+  }
+
+  const subscriptions = createSubscriptions({ bus, jobs, heartbeatMs: options.heartbeatMs })
+  const router = os.router({
+    system: systemRouter({
+      version,
+      mode,
+      home,
+      settings,
+      sources,
+      subscriptions,
+      jobs,
+      engines: () => training.engines(),
+      engineWords: () => training.engineWords(),
+    }),
+    jobs: jobsRouter(jobs),
+    projects: projectsRouter(projects, makeSample),
+    imports: importsRouter(imports),
+    pictures: picturesRouter(pictures),
+    labels: labelsRouter(base.labelling),
+    labelling: labellingRouter(base.labelling),
+    ...training.router,
+  })
+
+  const locate = async (what: Reveal): Promise<string> => {
+    switch (what.what) {
+      case 'project':
+        return projects.folderOf(what.projectId)
+      case 'export':
+        return training.exportFolder(what.projectId, what.exportId)
+      case 'source':
+        return sources.anyPath(what.token)
+      case 'home':
+        return home
+      case 'logs':
+        return logsFolder(home)
+    }
+  }
+  const fetch = createApp({
+    log,
+    router,
+    media: [training.media, pictureMedia(base)],
+    sources,
+    uploads: base.uploads,
+    pageFolder: options.pageFolder ?? rendererFolder(),
+    locate,
+    status: () => {
+      const others = jobs.list(null).filter((job) => job.endedAt === null && job.kind !== 'train')
+      return { trainings: training.status(), otherJobs: others.length }
+    },
+  })
+
+  return {
+    ...base,
+    /** For both doors. */
+    fetch,
+    /** The very contract, in this process: the command line's way. */
+    client: createRouterClient(router, { context: { door: 'inside' as const, log } }),
+    training: training.services,
+    /** Finishes what is being written, gives locks back, ends trainers. */
+    async close(): Promise<void> {
+      subscriptions.closeAll()
+      await jobs.stopAll()
+      await projects.closeAll()
+      await training.close()
+    },
+  }
 }

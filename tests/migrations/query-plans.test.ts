@@ -10,7 +10,7 @@ import { problemsOfImportsSql, waitingSql } from '#studio/storage/imports-reposi
 import { createLabelsRepository } from '#studio/storage/labels-repository.ts'
 import { createPicturesRepository } from '#studio/storage/pictures-repository.ts'
 import { problemsSql, sumsSql, viewSql } from '#studio/storage/views-repository.ts'
-import { pictureRow } from '../helpers/pictures.ts'
+import { pictureRow } from '../helpers/picture-rows.ts'
 
 let folder: string
 let db: ProjectDatabase

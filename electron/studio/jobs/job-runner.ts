@@ -157,8 +157,9 @@ export function createJobRunner({ bus, reportError }: JobRunnerPorts): JobRunner
     const entry = find(id)
     if (isOver(entry.job) || entry.abort.signal.aborted) return
     entry.job = { ...entry.job, state: 'stopping' }
-    bus.publish({ type: 'job', job: entry.job })
+    // Before anybody hears of it: a listener that asks again must find it asked for.
     entry.abort.abort(reason)
+    bus.publish({ type: 'job', job: entry.job })
   }
 
   return {

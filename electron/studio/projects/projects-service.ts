@@ -29,12 +29,15 @@ export interface ProjectsPorts {
   sources: SourceStore
   /** Asked at the time of use: capabilities register while the studio is put together. */
   hooks(): readonly ProjectHooks[]
-  refreshRecent(projectId: string): void
 }
 
 export interface ProjectsService {
   recent(): Promise<RecentProject[]>
   create(name: string, parentToken?: string): Promise<Project>
+  /** As `create` in the standard folder; a number is put behind the name where it is taken. */
+  createNumbered(name: string): Promise<Project>
+  /** For the file manager. @throws KestrelError project-not-found */
+  folderOf(projectId: string): Promise<string>
   openRecent(projectId: string): Promise<Project>
   openSource(token: string): Promise<Project>
   /** The command line's way: an existing project, or a new one in an absent or empty folder. */
@@ -147,6 +150,26 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       const folder = join(await realpath(parent), projectFolderName(name))
       await makeNewFolder(folder, name)
       return viewOf(await openFolder(folder, { name }))
+    },
+
+    async createNumbered(name) {
+      const parent = await ports.settings.projectsFolder()
+      await mkdir(parent, { recursive: true })
+      for (let number = 1; ; number++) {
+        const candidate = number === 1 ? name : `${name} ${number}`
+        const folder = join(await realpath(parent), projectFolderName(candidate))
+        if (existsSync(folder)) continue
+        await makeNewFolder(folder, candidate)
+        return viewOf(await openFolder(folder, { name: candidate }))
+      }
+    },
+
+    async folderOf(projectId) {
+      const open = registry.all().find((project) => project.projectId === projectId)
+      const folder = open?.folder ?? (await recents.find(projectId))?.folder
+      if (folder === undefined)
+        throw new KestrelError('project-not-found', 'This project is not on the list any more.')
+      return folder
     },
 
     async openRecent(projectId) {

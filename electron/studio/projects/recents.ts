@@ -20,6 +20,8 @@ export interface Recents {
   find(projectId: string): Promise<Recent | undefined>
   /** Adds or changes an entry. */
   change(projectId: string, change: (before: Recent | undefined) => Recent): Promise<void>
+  /** Changes an entry that is there; a forgotten one stays forgotten. */
+  update(projectId: string, change: (before: Recent) => Recent): Promise<void>
   forget(projectId: string): Promise<void>
   /** Copies pictures for the start page, so that it can show them while the project is closed. @returns their endings */
   saveStrip(projectId: string, thumbnails: readonly string[]): Promise<string[]>
@@ -70,6 +72,10 @@ export function createRecents({ home, log }: RecentsPorts): Recents {
         change(projects.find((recent) => recent.projectId === projectId)),
         ...projects.filter((recent) => recent.projectId !== projectId),
       ]),
+    update: (projectId, change) =>
+      edit((projects) =>
+        projects.map((recent) => (recent.projectId === projectId ? change(recent) : recent)),
+      ),
     async forget(projectId) {
       await edit((projects) => projects.filter((recent) => recent.projectId !== projectId))
       await rm(stripFolder(projectId), { recursive: true, force: true })

@@ -1,4 +1,3 @@
-import type { SplitName } from '#shared/contract/trainer.ts'
 import type { ProjectDatabase } from './database.ts'
 
 export type ImportState = 'scanning' | 'running' | 'done' | 'cancelled' | 'failed'
@@ -19,8 +18,6 @@ export interface ImportFile {
   bytes: number
   /** Milliseconds since 1970. */
   modified: number
-  label: string | null
-  split: SplitName | null
 }
 export type FileOutcome =
   | { state: 'read' }
@@ -32,7 +29,7 @@ export interface ImportProblemRow {
   message: string
 }
 
-export const waitingSql = `SELECT position, path, relative, bytes, modified, label, split FROM import_files
+export const waitingSql = `SELECT position, path, relative, bytes, modified FROM import_files
   WHERE import_id = ? AND state = 'waiting' AND position > ? ORDER BY position LIMIT ?`
 export const problemsOfImportsSql = `SELECT relative AS file, code, message FROM import_files
   WHERE code IS NOT NULL ORDER BY import_id DESC, position LIMIT ? OFFSET ?`
@@ -56,9 +53,9 @@ export function createImportsRepository({ sql, transaction }: ProjectDatabase) {
   const count = sql.prepare<[number, number, number, number]>(
     'UPDATE imports SET read = read + ?, duplicates = duplicates + ?, refused = refused + ? WHERE id = ?',
   )
-  const addFile =
-    sql.prepare(`INSERT INTO import_files (import_id, position, path, relative, bytes, modified, label, split)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+  const addFile = sql.prepare(
+    'INSERT INTO import_files (import_id, position, path, relative, bytes, modified) VALUES (?, ?, ?, ?, ?, ?)',
+  )
   const forgetFiles = sql.prepare<[number]>('DELETE FROM import_files WHERE import_id = ?')
   const thinOut = sql.prepare<[number]>('DELETE FROM import_files WHERE import_id = ? AND code IS NULL')
   const waiting = sql.prepare<[number, number, number], ImportFile>(waitingSql)
@@ -94,16 +91,7 @@ export function createImportsRepository({ sql, transaction }: ProjectDatabase) {
     addFiles(id: number, files: readonly ImportFile[]): void {
       transaction(() => {
         for (const file of files)
-          addFile.run(
-            id,
-            file.position,
-            file.path,
-            file.relative,
-            file.bytes,
-            file.modified,
-            file.label,
-            file.split,
-          )
+          addFile.run(id, file.position, file.path, file.relative, file.bytes, file.modified)
       })
     },
     /** A scan that was interrupted begins again. */

@@ -11,7 +11,7 @@ import { createLabelsRepository } from '#studio/storage/labels-repository.ts'
 import { createPicturesRepository } from '#studio/storage/pictures-repository.ts'
 import { createTestLooksRepository } from '#studio/storage/test-looks-repository.ts'
 import { temporaryFolder } from '../../helpers/folders.ts'
-import { pictureRow } from '../../helpers/pictures.ts'
+import { pictureRow } from '../../helpers/picture-rows.ts'
 
 const PICTURES = 30
 

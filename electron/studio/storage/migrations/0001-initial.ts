@@ -41,8 +41,6 @@ CREATE TABLE import_files (
   relative  TEXT NOT NULL,
   bytes     INTEGER NOT NULL,
   modified  INTEGER NOT NULL,
-  label     TEXT,
-  split     TEXT CHECK (split IN ('train', 'val', 'test')),
   state     TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'read', 'duplicate', 'refused')),
   code      TEXT,
   message   TEXT,
@@ -69,6 +67,8 @@ CREATE TABLE pictures (
   orientation     INTEGER NOT NULL,
   -- 64 bits as 16 hexadecimal digits.
   perceptual_hash TEXT NOT NULL,
+  -- File ending of its thumbnail: small JPEGs are their own.
+  thumbnail       TEXT NOT NULL,
   sharpness       REAL NOT NULL,
   brightness      REAL NOT NULL,
   -- JSON array of {code, words}.
@@ -115,8 +115,8 @@ CREATE TABLE sources (
   -- What its folder said last time. A label changed by hand since then is not taken back.
   label      TEXT,
   split      TEXT,
-  -- 1: it was gone the last time its folder was looked at.
-  gone       INTEGER NOT NULL DEFAULT 0
+  -- 1: it was gone the last time its folder was looked at; 2: and its picture was excluded because of that.
+  gone       INTEGER NOT NULL DEFAULT 0 CHECK (gone IN (0, 1, 2))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sources_by_picture ON sources (picture_id);
 

@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { placementSchema } from './placement.ts'
+
+/** What is kept of an import so that it can go on after a restart. */
+export const importOptionsSchema = z.object({
+  /** Dropped paths, or the folder uploads were moved to. */
+  roots: z.array(z.string()),
+  /** Folder inside the project for unpacked and uploaded files; removed when the import is over. */
+  staging: z.string().nullable(),
+  title: z.string(),
+  storage: z.enum(['copy', 'reference']),
+  remember: z.boolean(),
+  /** The layout is filled in by the scan. */
+  placement: placementSchema,
+  /** Set once the scan is through. */
+  total: z.int().nullable(),
+  /** A look at a folder that was imported before: labels follow moved files, what is gone is excluded. */
+  sync: z.boolean(),
+})
+export type ImportOptions = z.infer<typeof importOptionsSchema>

@@ -1,0 +1,53 @@
+import type { Hono } from 'hono'
+import { KestrelError } from '#shared/errors/index.ts'
+import type { ThumbnailStore } from '../datasets/thumbnails.ts'
+import type { PicturesService } from '../datasets/pictures-service.ts'
+import type { ProjectRegistry } from '../projects/open-project.ts'
+import type { Recents } from '../projects/recents.ts'
+import { fileResponse } from './page.ts'
+
+export interface PictureMediaPorts {
+  registry: ProjectRegistry
+  pictures: PicturesService
+  thumbnails: ThumbnailStore
+  recents: Recents
+}
+
+/** A picture's content never changes under its id. */
+const forEver = 'private, max-age=31536000, immutable'
+
+const numberOf = (text: string): number => {
+  if (!/^\d{1,10}$/.test(text)) throw nothingThere()
+  return Number(text)
+}
+
+const nothingThere = (): KestrelError => new KestrelError('not-found', 'There is nothing at this address.')
+
+/** Thumbnails, previews and the strips of the start page. By id only; no address holds a path. */
+export const pictureMedia =
+  ({ registry, pictures, thumbnails, recents }: PictureMediaPorts) =>
+  (media: Hono): void => {
+    media.get('/recent/:projectId/:index', async (c) => {
+      const file = await recents.stripFile(c.req.param('projectId'), numberOf(c.req.param('index')))
+      const response = file === undefined ? null : await fileResponse(file, { cacheControl: 'no-cache' })
+      if (!response) throw nothingThere()
+      return response
+    })
+    media.get('/:projectId/thumb/:pictureId', async (c) => {
+      const project = registry.get(c.req.param('projectId'))
+      const picture = pictures.record(project, numberOf(c.req.param('pictureId')))
+      const file = await thumbnails.ensure(project, picture)
+      const response = await fileResponse(file, { cacheControl: forEver })
+      if (!response) throw nothingThere()
+      return response
+    })
+    media.get('/:projectId/preview/:pictureId', async (c) => {
+      const project = registry.get(c.req.param('projectId'))
+      const picture = pictures.record(project, numberOf(c.req.param('pictureId')))
+      const { bytes, contentType } = await thumbnails.preview(project, picture)
+      return c.body(bytes as Uint8Array<ArrayBuffer>, 200, {
+        'content-type': contentType,
+        'cache-control': forEver,
+      })
+    })
+  }

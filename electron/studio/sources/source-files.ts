@@ -1,0 +1,78 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { basename, extname, join } from 'node:path'
+import { isMissing } from '../files.ts'
+import { listZip, unpackZip } from './zip.ts'
+import { describe, walkFolder } from './walk.ts'
+import type { FoundFile, WalkOptions } from './walk.ts'
+
+/** What a dropped thing is. Zips are recognised by their ending: an office document is a zip as well. */
+type Kind = 'folder' | 'zip' | 'file'
+
+async function kindOf(path: string): Promise<Kind | null> {
+  try {
+    const found = await stat(path)
+    if (found.isDirectory()) return 'folder'
+    return extname(path).toLowerCase() === '.zip' ? 'zip' : 'file'
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+}
+
+/** Several dropped zips are told apart by their names; a single one is only a wrapping. */
+const zipPrefix = (path: string, among: readonly string[]): string =>
+  among.length > 1 ? `${basename(path, extname(path))}/` : ''
+
+export interface NamedFile {
+  relative: string
+  bytes: number
+}
+
+/**
+ * Names of all files in what was dropped, without unpacking anything. A folder's own name comes first: dropping
+ * "daisy" and "rose" gives two labels.
+ */
+export async function* listSource(
+  paths: readonly string[],
+  options: WalkOptions = {},
+): AsyncGenerator<NamedFile> {
+  for (const path of paths) {
+    const kind = await kindOf(path)
+    if (kind === 'folder') yield* walkFolder(path, `${basename(path)}/`, options)
+    if (kind === 'zip') {
+      for (const { name, bytes } of await listZip(path))
+        yield { relative: zipPrefix(path, paths) + name, bytes }
+    }
+    if (kind === 'file') {
+      const file = await describe(path, basename(path))
+      if (file) yield file
+    }
+  }
+}
+
+export interface FileOptions extends WalkOptions {
+  /** Zips are unpacked into folders in here. */
+  into: string
+  onUnpack?: (done: number, total: number) => void
+}
+
+/** All files in what was dropped, readable on the disk. @throws KestrelError as unpackZip */
+export async function* sourceFiles(
+  paths: readonly string[],
+  options: FileOptions,
+): AsyncGenerator<FoundFile> {
+  for (const [index, path] of paths.entries()) {
+    const kind = await kindOf(path)
+    if (kind === 'folder') yield* walkFolder(path, `${basename(path)}/`, options)
+    if (kind === 'zip') {
+      const folder = join(options.into, `zip-${index}`)
+      await mkdir(folder, { recursive: true })
+      await unpackZip(path, folder, { signal: options.signal, onFile: options.onUnpack })
+      yield* walkFolder(folder, zipPrefix(path, paths), options)
+    }
+    if (kind === 'file') {
+      const file = await describe(path, basename(path))
+      if (file) yield file
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import { createWriteStream } from 'node:fs'
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
+import { KestrelError } from '#shared/errors/index.ts'
+import { freeBytes } from '../files.ts'
+import { unknownSource } from './source-store.ts'
+import type { SourceStore } from './source-store.ts'
+
+/** A zip of a whole dataset is one file; pictures are far below. */
+export const MOST_UPLOAD_BYTES = 8 * 1024 ** 3
+const MOST_FILES = 200_000
+const MOST_PATH = 1_000
+const MOST_DEPTH = 30
+/** Left on the disk whatever is sent. */
+const KEEP_FREE_BYTES = 200 * 1024 ** 2
+
+export interface Uploads {
+  /** @returns the token under which files can be sent, and which is then a source like any other. */
+  begin(): Promise<string>
+  /**
+   * Takes one file.
+   * @param relativePath where it belongs below what was dropped, '/' between folders
+   * @throws KestrelError not-found, bad-request (a path that leads out), too-large, disk-full
+   */
+  receive(token: string, relativePath: string, body: ReadableStream<Uint8Array> | null): Promise<void>
+  /**
+   * Gives uploaded files to an import: they are moved, and the token stands for the new place from now on.
+   * @returns false when the token is no upload
+   */
+  moveInto(token: string, folder: string): Promise<boolean>
+  /** Removes what earlier sessions left. */
+  clear(): Promise<void>
+}
+
+interface Upload {
+  folder: string
+  files: Set<string>
+}
+
+/** Files that a page without access to the disk sends: pasted pictures, camera frames, drops in browser mode. */
+export function createUploads(home: string, sources: SourceStore): Uploads {
+  const root = join(home, 'uploads')
+  const uploads = new Map<string, Upload>()
+
+  return {
+    async begin() {
+      // The paths of a source are looked at when it is used: what is sent until then is part of it.
+      const paths: string[] = []
+      const token = sources.registerLive(paths)
+      const folder = join(root, token)
+      await mkdir(folder, { recursive: true })
+      uploads.set(token, { folder, files: new Set() })
+      return token
+    },
+
+    async receive(token, relativePath, body) {
+      const upload = uploads.get(token)
+      if (!upload) throw unknownSource()
+      const parts = safeParts(relativePath)
+      if (upload.files.size >= MOST_FILES)
+        throw new KestrelError('too-large', `More than ${MOST_FILES} files cannot be sent at once.`, {
+          kept: 'The files sent so far are kept.',
+          remedy: 'Send them in several goes, or start Kestrel on this machine and choose the folder there.',
+        })
+      const place = unusedPlace(upload.files, parts.join('/'))
+      upload.files.add(place)
+      const target = join(upload.folder, ...place.split('/'))
+      await mkdir(dirname(target), { recursive: true })
+      if ((await freeBytes(upload.folder)) < KEEP_FREE_BYTES)
+        throw new KestrelError('disk-full', 'The disk is nearly full.', {
+          kept: 'The files sent so far are kept.',
+          remedy: 'Free some space and try again.',
+        })
+      const beside = `${target}.part`
+      try {
+        const stream = body === null ? Readable.from([]) : Readable.fromWeb(body as NodeReadableStream)
+        await pipeline(stream, createWriteStream(beside, { flags: 'wx' }))
+        await rename(beside, target)
+      } catch (error) {
+        upload.files.delete(place)
+        await rm(beside, { force: true })
+        throw error
+      }
+      const top = join(upload.folder, place.split('/')[0] ?? place)
+      const paths = sources.paths(token, 'read')
+      if (!paths.includes(top)) paths.push(top)
+    },
+
+    async moveInto(token, folder) {
+      const upload = uploads.get(token)
+      if (!upload) return false
+      await mkdir(dirname(folder), { recursive: true })
+      await moveFolder(upload.folder, folder)
+      const paths = sources.paths(token, 'read')
+      for (const [index, path] of paths.entries()) paths[index] = join(folder, basename(path))
+      // Sending more under this token is over.
+      uploads.delete(token)
+      return true
+    },
+
+    async clear() {
+      await mkdir(root, { recursive: true })
+      for (const name of await readdir(root))
+        if (!uploads.has(name)) await rm(join(root, name), { recursive: true, force: true })
+    },
+  }
+}
+
+/** A project may lie on another disk than the user-data folder. */
+async function moveFolder(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error
+    await cp(from, to, { recursive: true })
+    await rm(from, { recursive: true, force: true })
+  }
+}
+
+/** @throws KestrelError bad-request for a path that is no plain place below a folder */
+function safeParts(relativePath: string): string[] {
+  const parts = relativePath.split('/')
+  const plain = (part: string): boolean =>
+    part !== '' && part !== '.' && part !== '..' && !/[\\:\u0000-\u001f]/u.test(part)
+  if (relativePath.length > MOST_PATH || parts.length > MOST_DEPTH || !parts.every(plain))
+    throw new KestrelError('bad-request', 'The name of a file that was sent cannot be used.', {
+      kept: 'That file was left out.',
+    })
+  return parts
+}
+
+/** Two files of one name (from two cameras, say) both arrive. */
+function unusedPlace(taken: ReadonlySet<string>, place: string): string {
+  if (!taken.has(place)) return place
+  const dot = place.lastIndexOf('.')
+  const end = dot > place.lastIndexOf('/') + 1 ? dot : place.length
+  for (let number = 2; ; number++) {
+    const candidate = `${place.slice(0, end)} (${number})${place.slice(end)}`
+    if (!taken.has(candidate)) return candidate
+  }
+}

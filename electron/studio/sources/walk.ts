@@ -1,0 +1,114 @@
+import type { Dirent } from 'node:fs'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { compareNames } from '#shared/domain/folder-labels.ts'
+import { ignoredFile } from '#shared/domain/import-rules.ts'
+import { isMissing } from '../files.ts'
+
+export interface FoundFile {
+  path: string
+  /** Below what was dropped, '/' between folders. */
+  relative: string
+  bytes: number
+  /** Milliseconds since 1970. */
+  modified: number
+}
+
+export interface WalkOptions {
+  signal?: AbortSignal
+  /** Told of every file that is no picture by its name. */
+  onIgnored?: (relative: string) => void
+  /** Told of a folder that cannot be entered. */
+  onUnreadable?: (relative: string, error: unknown) => void
+}
+
+/** Kestrel's own projects are no pictures to import. @param name without its parents */
+export const ignoredFolder = (name: string): boolean => ignoredFile(name) || /\.kestrel$/i.test(name)
+
+/** Deeper than any person nests folders; a loop of links ends here at the latest. */
+const MOST_DEPTH = 60
+/** File facts asked of the disk at a time. */
+const STATS_AT_ONCE = 32
+
+/**
+ * All files below a folder that may be pictures, folder by folder, names in the order a person sorts them. Links to
+ * folders are followed once each.
+ * @param prefix put before every relative path: '' or 'name/'
+ */
+export async function* walkFolder(
+  folder: string,
+  prefix: string,
+  options: WalkOptions = {},
+): AsyncGenerator<FoundFile> {
+  yield* walkLevel(folder, prefix, options, new Set([await realpath(folder)]), 0)
+}
+
+async function* walkLevel(
+  folder: string,
+  prefix: string,
+  options: WalkOptions,
+  entered: Set<string>,
+  depth: number,
+): AsyncGenerator<FoundFile> {
+  options.signal?.throwIfAborted()
+  const entries = await listFolder(folder, prefix, options)
+  const folders: string[] = []
+  const files: string[] = []
+  for (const entry of entries) {
+    const kind = await kindOf(folder, entry)
+    if (kind === 'folder' && !ignoredFolder(entry.name)) folders.push(entry.name)
+    if (kind !== 'file') continue
+    if (ignoredFile(entry.name)) options.onIgnored?.(prefix + entry.name)
+    else files.push(entry.name)
+  }
+  files.sort(compareNames)
+  for (let at = 0; at < files.length; at += STATS_AT_ONCE) {
+    options.signal?.throwIfAborted()
+    const found = await Promise.all(
+      files.slice(at, at + STATS_AT_ONCE).map((name) => describe(join(folder, name), prefix + name)),
+    )
+    for (const file of found) if (file) yield file
+  }
+  if (depth >= MOST_DEPTH) return
+  for (const name of folders.sort(compareNames)) {
+    const inner = join(folder, name)
+    const real = await realpath(inner)
+    if (entered.has(real)) continue
+    entered.add(real)
+    yield* walkLevel(inner, `${prefix}${name}/`, options, entered, depth + 1)
+  }
+}
+
+async function listFolder(folder: string, prefix: string, options: WalkOptions): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true })
+  } catch (error) {
+    if (!options.onUnreadable) throw error
+    options.onUnreadable(prefix, error)
+    return []
+  }
+}
+
+async function kindOf(folder: string, entry: Dirent): Promise<'file' | 'folder' | 'other'> {
+  if (entry.isFile()) return 'file'
+  if (entry.isDirectory()) return 'folder'
+  if (!entry.isSymbolicLink()) return 'other'
+  try {
+    const target = await stat(join(folder, entry.name))
+    return target.isFile() ? 'file' : target.isDirectory() ? 'folder' : 'other'
+  } catch (error) {
+    if (isMissing(error)) return 'other'
+    throw error
+  }
+}
+
+/** @returns null when the file has gone since its folder was listed */
+export async function describe(path: string, relative: string): Promise<FoundFile | null> {
+  try {
+    const { size, mtimeMs } = await stat(path)
+    return { path, relative, bytes: size, modified: Math.floor(mtimeMs) }
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+}
