@@ -102,7 +102,8 @@ async function decodeByLibvips(
 
 /** Grey, grey + alpha and RGBA to RGB, where the pipeline did not do it. */
 function threeChannels(data: Uint8Array, channels: number): Uint8Array {
-  if (channels === 3) return data
+  // Not as Node's Buffer, whose slice() does not copy.
+  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const pixels = data.length / channels
   const result = new Uint8Array(pixels * 3)
   const [green, blue] = channels < 3 ? [0, 0] : [1, 2]
@@ -124,7 +125,7 @@ async function decodeHeicToRgb(bytes: Uint8Array, background: Background): Promi
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer()
-  return { data: converted.length === rgb.length ? converted : rgb, width, height, damaged: false }
+  return { data: threeChannels(converted, 3), width, height, damaged: false }
 }
 
 /**
