@@ -6,9 +6,15 @@ const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
 const cell = (text: string): string => text.replaceAll('|', '\\|').replace(/\s+/g, ' ')
 
 /** The model card: what the model is, how it was made, how good it is, what it is not for, how to run it. */
-export function modelCard(request: ExportRequest, about: About, proof: Proof): string {
+export function modelCard(
+  request: ExportRequest,
+  about: About,
+  proof: Proof,
+  sampleFiles: readonly string[],
+): string {
   const { card } = request
   const { pictures } = card
+  const samples = sampleFiles.length === 0 ? 'PICTURE.jpg' : sampleFiles.slice(0, 2).map(quoted).join(' ')
   const sections = [
     `# ${cell(card.name)}`,
     `A picture classifier: it tells apart ${list(about.labels)}. Made with Kestrel Studio ${card.kestrelVersion} on ` +
@@ -38,7 +44,7 @@ export function modelCard(request: ExportRequest, about: About, proof: Proof): s
     '## What happens to a picture before the model sees it',
     about.preprocessingInWords.map((step, index) => `${index + 1}. ${step}`).join('\n'),
     '## How to run it',
-    about.format === 'onnx' ? onnxUse(about) : tfjsUse(about),
+    about.format === 'onnx' ? onnxUse(about, samples) : tfjsUse(about, samples),
     '## Proof',
     proofInWords(proof),
     '## Files',
@@ -48,6 +54,9 @@ export function modelCard(request: ExportRequest, about: About, proof: Proof): s
   ]
   return `${sections.join('\n\n')}\n`
 }
+
+/** A path as it is typed after a command. */
+const quoted = (file: string): string => (/^[\w./-]+$/.test(file) ? file : `"${file}"`)
 
 const list = (labels: readonly string[]): string =>
   labels.length > 12 ? `${labels.slice(0, 12).join(', ')} and ${labels.length - 12} more` : labels.join(', ')
@@ -88,28 +97,28 @@ function quality(request: ExportRequest): string {
   ].join('\n\n')
 }
 
-const onnxUse = (about: About): string => `Python 3.9 or newer:
+const onnxUse = (about: About, samples: string): string => `Python 3.9 or newer:
 
 \`\`\`
 pip install -r requirements.txt
-python predict.py samples/*
+python predict.py ${samples}
 \`\`\`
 
 JavaScript, with Node 20 or newer:
 
 \`\`\`
 npm install
-node predict.mjs samples/*
+node predict.mjs ${samples}
 \`\`\`
 
 Any other program with ONNX Runtime: the input \`${about.input.name}\` is ${about.input.type} [${about.input.shape.join(', ')}], the output
 \`${about.output.name}\` is ${about.output.type} [${about.output.shape.join(', ')}]. ${about.input.meaning} ONNX Runtime 1.17 or newer is needed (operator set 18).`
 
-const tfjsUse = (about: About): string => `JavaScript, with Node 20 or newer:
+const tfjsUse = (about: About, samples: string): string => `JavaScript, with Node 20 or newer:
 
 \`\`\`
 npm install
-node predict.mjs samples/*
+node predict.mjs ${samples}
 \`\`\`
 
 In a browser: \`npm install\`, then \`npm start\`, and open the address it prints. The page takes TensorFlow.js from
@@ -129,12 +138,14 @@ The model is a TF.js graph model. Its input \`${about.input.name}\` is ${about.i
 ${about.output.type} [${about.output.shape.join(', ')}]. ${about.input.meaning} \`preprocess.js\` does that resize as the app does it. A browser may decode
 JPEG files with slightly other values than Node, so its probabilities can differ in the third digit.`
 
+const figure = (value: number): string => (value === 0 ? '0' : value.toPrecision(2))
+
 export function proofInWords(proof: Proof): string {
   if (proof.images === 0) return 'There was no picture to compare this file with the app on.'
   return (
     `After it was written, this file was run on ${proof.images} original picture files with the JavaScript beside it: ` +
     `${proof.same_answer} of ${proof.images} same answers as in Kestrel Studio, largest difference of a probability ` +
-    `${proof.max_abs_diff.toPrecision(2)} (${proof.max_abs_diff_same_tensor.toPrecision(2)} on the same resized picture).`
+    `${figure(proof.max_abs_diff)} (${figure(proof.max_abs_diff_same_tensor)} on the same resized picture).`
   )
 }
 

@@ -24,12 +24,12 @@ export async function exportModel(request: ExportRequest, context: RequestContex
   try {
     context.progress('writing', 0, 1)
     const about = describe(request, model)
-    await writePackage(request, model, about)
+    const samples = await writePackage(request, model, about)
     context.progress('writing', 1, 1)
     context.stop.throwIfAsked()
     const proof = await proveExport(request, model, context)
     if (!proof.passed) throw proofFailed(proof)
-    await writeFile(join(request.targetDir, 'README.md'), modelCard(request, about, proof))
+    await writeFile(join(request.targetDir, 'README.md'), modelCard(request, about, proof, samples))
     return { kind: 'export', ...(await listFiles(request.targetDir)), proof }
   } catch (error) {
     await removeContents(request.targetDir)

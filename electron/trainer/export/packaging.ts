@@ -40,8 +40,15 @@ const packages: Record<ExportRequest['format'], Record<string, string>> = {
   },
 }
 
-/** Writes everything but the model card, which waits for the proof. */
-export async function writePackage(request: ExportRequest, model: TrainedModel, about: About): Promise<void> {
+/**
+ * Writes everything but the model card, which waits for the proof.
+ * @returns paths of the sample pictures within the folder
+ */
+export async function writePackage(
+  request: ExportRequest,
+  model: TrainedModel,
+  about: About,
+): Promise<string[]> {
   const { targetDir, format } = request
   await mkdir(targetDir, { recursive: true })
   if (format === 'onnx') {
@@ -76,11 +83,12 @@ export async function writePackage(request: ExportRequest, model: TrainedModel, 
   for (const snippet of snippets[format]) {
     await copyFile(join(resourcesFolder(), 'export', snippet), join(targetDir, basename(snippet)))
   }
-  await writeSamples(request, model)
+  return writeSamples(request, model)
 }
 
 /** Copies the sample pictures and writes what the app itself answers for them. */
-async function writeSamples(request: ExportRequest, model: TrainedModel): Promise<void> {
+async function writeSamples(request: ExportRequest, model: TrainedModel): Promise<string[]> {
+  const written: string[] = []
   const folder = join(request.targetDir, 'samples')
   await mkdir(folder, { recursive: true })
   const { width, height } = model.preprocessing.size
@@ -91,6 +99,7 @@ async function writeSamples(request: ExportRequest, model: TrainedModel): Promis
     for (const sample of request.samples) {
       const file = sampleName(sample.name, taken)
       await copyFile(sample.path, join(folder, file))
+      written.push(`samples/${file}`)
       const pixels = tensorFromResized(
         await resizeFile(sample.path, model.preprocessing),
         model.preprocessing,
@@ -112,6 +121,7 @@ async function writeSamples(request: ExportRequest, model: TrainedModel): Promis
     await session.dispose()
   }
   await writeFile(join(folder, 'expected.json'), json(expected))
+  return written
 }
 
 /** A plain file name that is not taken yet: names come from people's folders. */
