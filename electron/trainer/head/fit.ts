@@ -1,5 +1,5 @@
 import { assignFolds } from '#shared/domain/splits.ts'
-import { defaultStrength, fitOne, fitPath, refitPath, silent, strengthGrid } from './path.ts'
+import { defaultStrength, fitOne, fitPath, refitPath, settled, silent, strengthGrid } from './path.ts'
 import type { Cut, FitControl, Tried } from './path.ts'
 import type { SoftmaxProblem } from './problem.ts'
 
@@ -52,7 +52,7 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
 
   if (cuts.length === 0 || train.total === 0) {
     const start = warm?.final ?? new Float64Array(problem.parameters)
-    const fit = await fitOne(problem, everything, defaultStrength, start, control, 0)
+    const fit = await fitOne(problem, everything, defaultStrength, start, control, 0, settled)
     return {
       final: fit.point,
       selection: fit.point,
@@ -97,6 +97,7 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
     warm?.final ?? selection,
     control,
     path.steps,
+    settled,
   )
   // A final fit broken off is still closer to the optimum than the selection it began from, unless it diverged.
   return {

@@ -1,5 +1,5 @@
 import { assignFolds } from '#shared/domain/splits.ts'
-import { fitOne, fitPath, refitPath, silent, strengthGrid } from './path.ts'
+import { checking, fitOne, fitPath, refitPath, silent, strengthGrid } from './path.ts'
 import type { Cut, FitControl, PathResult } from './path.ts'
 import type { WarmStart } from './fit.ts'
 import type { SoftmaxProblem } from './problem.ts'
@@ -78,7 +78,7 @@ export async function outOfFold(input: FoldsInput): Promise<FoldsResult | null> 
     const start = warm?.outer[held] ?? best?.points[0] ?? new Float64Array(problem.parameters)
     const final =
       outside.fit.total > 0
-        ? await fitOne(problem, outside, strength, start, control, 0)
+        ? await fitOne(problem, outside, strength, start, control, 0, checking)
         : { point: start, stopped: null }
     if (final.stopped === 'asked') return null
     result.inner.push(new Map(path?.tried.map(({ strength, points }) => [strength, points[0]!])))

@@ -19,6 +19,8 @@ export interface LbfgsOptions {
   maxIterations?: number
   /** Ends when an iteration lowers the value by less than this part of it. 32-bit values bottom out near 2e-7. */
   relativeDecrease?: number
+  /** … in this many iterations in a row. Default 1. */
+  patience?: number
   /** Ends when no component of the gradient is larger. */
   gradientTolerance?: number
   /** Called after every iteration. Returning `false` ends the minimisation at this point. */
@@ -59,10 +61,17 @@ export async function minimise(
   start: Float64Array,
   options: LbfgsOptions = {},
 ): Promise<LbfgsResult> {
-  const { memory = 10, maxIterations = 500, relativeDecrease = 2e-7, gradientTolerance = 1e-9 } = options
+  const {
+    memory = 10,
+    maxIterations = 500,
+    relativeDecrease = 2e-7,
+    gradientTolerance = 1e-9,
+    patience = 1,
+  } = options
   let point = Float64Array.from(start)
   let { value, gradient } = await objective(point)
   let evaluations = 1
+  let slow = 0
   const finish = (end: LbfgsEnd, iterations: number): LbfgsResult => ({
     point,
     value,
@@ -109,7 +118,8 @@ export async function minimise(
     value = accepted.value
     gradient = accepted.gradient
     if ((await options.onIteration?.(iteration, value, point)) === false) return finish('stopped', iteration)
-    if (decrease <= relativeDecrease * Math.abs(value)) return finish('decrease', iteration)
+    slow = decrease <= relativeDecrease * Math.abs(value) ? slow + 1 : 0
+    if (slow >= patience) return finish('decrease', iteration)
   }
   return finish('iterations', maxIterations)
 }

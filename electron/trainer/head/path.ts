@@ -18,6 +18,18 @@ const PATIENCE = 2
 const TIE = 1e-5
 const MAX_ITERATIONS = 300
 
+/** When a fit is done. */
+export interface Precision {
+  relativeDecrease: number
+  patience: number
+}
+/** Enough to tell strengths apart: the objective is then within about 0.1 % of its minimum. */
+export const choosing: Precision = { relativeDecrease: 1e-4, patience: 2 }
+/** For out-of-fold predictions: probabilities agree with the minimum's to the second digit or better. */
+export const checking: Precision = { relativeDecrease: 1e-5, patience: 2 }
+/** As far as 32-bit values carry: for the model itself. */
+export const settled: Precision = { relativeDecrease: 2e-7, patience: 1 }
+
 /** Asked between iterations; called with what each iteration reached. */
 export interface FitControl {
   shouldStop(): boolean
@@ -80,7 +92,7 @@ export async function fitPath(
     let stopped: PathResult['stopped'] = null
     for (const [index, cut] of cuts.entries()) {
       const start = warm?.get(strength)?.[index] ?? starts[index]!
-      const fit = await fitOne(problem, cut, strength, start, control, steps)
+      const fit = await fitOne(problem, cut, strength, start, control, steps, choosing)
       steps += fit.steps
       points.push(fit.point)
       const { loss, accuracy } = await judge(problem, cut, fit.point, strength)
@@ -138,7 +150,7 @@ export async function refitPath(
     index++
   ) {
     const entry = tried[index]!
-    const fit = await fitOne(problem, cut, entry.strength, entry.points[0]!, control, steps)
+    const fit = await fitOne(problem, cut, entry.strength, entry.points[0]!, control, steps, choosing)
     steps += fit.steps
     const { loss, accuracy } = await judge(problem, cut, fit.point, entry.strength)
     tried[index] = { strength: entry.strength, valLogLoss: loss, valAccuracy: accuracy, points: [fit.point] }
@@ -162,9 +174,11 @@ export async function fitOne(
   start: Float64Array,
   control: FitControl,
   stepsBefore: number,
+  precision: Precision,
 ): Promise<OneFit> {
   const result = await minimise((point) => problem.evaluate(point, cut.fit, strength), start, {
     maxIterations: MAX_ITERATIONS,
+    ...precision,
     onIteration: async (iteration, _value, point) => {
       // After a line search that went back to an earlier trial the figures at hand are another point's.
       if (problem.lastPoint !== point) await problem.evaluate(point, cut.fit, strength)
