@@ -31,7 +31,7 @@ changed and starts from what is there.
   --split A/B/C      shares of train/val/test, 70/15/15 when left out
   --folds K          also K-fold cross-validation over training and validation pictures
   --test-folder F    test on the pictures of F, which nothing is learned from
-  --labels RULE      parent, first, last or path: which folder names the label; what fits best when left out
+  --labels RULE      parent (the folder that holds the picture, also when left out), first, last or path
   --export FORMATS   onnx, tfjs or both (onnx,tfjs), each proved against the app's own answers
   --json             one JSON document on stdout, everything else on stderr`,
   predict: `kestrel predict PATH… --model EXPORT_OR_PROJECT [options]

@@ -6,23 +6,38 @@ import { readCatalogue } from './backbones/catalogue.ts'
 import type { CatalogueEntry } from './backbones/catalogue.ts'
 import { createRates } from './backbones/rates.ts'
 import { createBackboneService } from './backbones/service.ts'
+import type { BackboneService } from './backbones/service.ts'
 import { collectDiagnostics } from './diagnostics/service.ts'
 import { createEvaluationService } from './evaluation/service.ts'
 import { createExportsService } from './exports/service.ts'
+import type { ExportsService } from './exports/service.ts'
 import type { MediaRoutes, ProjectHooks, StudioPorts } from './ports.ts'
 import { createPredictionsService } from './predictions/service.ts'
 import { createThresholds } from './predictions/thresholds.ts'
+import type { Thresholds } from './predictions/thresholds.ts'
 import type { OpenProject } from './projects/open-project.ts'
 import { createRunsService } from './runs/service.ts'
 import { createTrainerPool } from './trainer-client/pool.ts'
+import type { TrainerPool } from './trainer-client/pool.ts'
 import type { TrainerDeadlines } from './trainer-client/trainer.ts'
 import { createTrainingService } from './training/service.ts'
+import type { TrainingService } from './training/service.ts'
 import { trainingMedia } from './training-media.ts'
 import { trainingRouter } from './training-router.ts'
 
 export type EngineReport = z.infer<typeof engineReportSchema>
 
+/** For callers in the same process (the command line), which ask for more than the contract has. */
+export interface TrainingServices {
+  pool: TrainerPool
+  backbones: BackboneService
+  training: TrainingService
+  exports: ExportsService
+  thresholds: Thresholds
+}
+
 export interface TrainingPart {
+  services: TrainingServices
   router: ReturnType<typeof trainingRouter>
   /** For system.engines. Starts the warm trainer. */
   engines(): Promise<EngineReport[]>
@@ -79,6 +94,7 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
   }
 
   return {
+    services: { pool, backbones, training, exports, thresholds },
     router: trainingRouter({ training, runs, evaluation, predictions, exports, backbones, sources }),
     engines: async () => (await hello()).engines,
     engineWords() {

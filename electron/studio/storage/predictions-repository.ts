@@ -20,6 +20,8 @@ export interface PredictionTable {
   labels: Int32Array
   /** Shape [pictures, classes]. */
   probabilities: Float32Array
+  /** Fold whose model said it; -1 outside cross-validation. */
+  folds: Int32Array
 }
 
 export interface PredictionRow {
@@ -57,8 +59,8 @@ export function createPredictionsRepository({ sql, transaction }: ProjectDatabas
     .prepare<[string, StoredPart], number>('SELECT count(*) FROM predictions WHERE run_id = ? AND part = ?')
     .pluck()
   const table = sql
-    .prepare<[string, StoredPart], [number, number, Buffer]>(
-      'SELECT picture_id, true_class, probabilities FROM predictions WHERE run_id = ? AND part = ? ORDER BY picture_id',
+    .prepare<[string, StoredPart], [number, number, Buffer, number | null]>(
+      'SELECT picture_id, true_class, probabilities, fold FROM predictions WHERE run_id = ? AND part = ? ORDER BY picture_id',
     )
     .raw()
   const answers = sql.prepare<[string, StoredPart], { pictureId: number; predicted: number }>(
@@ -103,6 +105,7 @@ export function createPredictionsRepository({ sql, transaction }: ProjectDatabas
         ids: Int32Array.from(rows, ([id]) => id),
         labels: Int32Array.from(rows, ([, label]) => label),
         probabilities,
+        folds: Int32Array.from(rows, ([, , , fold]) => fold ?? -1),
       }
     },
     /** [picture, predicted class] by picture id. */

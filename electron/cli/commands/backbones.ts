@@ -1,0 +1,53 @@
+import { resolve } from 'node:path'
+import type { Backbone } from '#shared/contract/use.ts'
+import { fromWire } from '#shared/errors/index.ts'
+import type { BackbonesCommand } from '../arguments.ts'
+import type { CliContext } from '../context.ts'
+import { followJob, withStudio } from '../studio.ts'
+
+/** Lists, downloads or takes in backbones. */
+export async function backbones({ action }: BackbonesCommand, context: CliContext): Promise<void> {
+  const { terminal } = context
+  await withStudio(context, async (studio) => {
+    switch (action.kind) {
+      case 'list': {
+        const known = await studio.backbones.list()
+        terminal.print(known.length === 0 ? 'No backbones are known.' : known.map(lineOf).join('\n'))
+        return terminal.answer({ backbones: known })
+      }
+      case 'add': {
+        const added = await studio.backbones.add([resolve(action.file)])
+        terminal.print(`${added.id} is ready: ${added.words}`)
+        return terminal.answer({ backbone: added })
+      }
+      case 'get': {
+        const { jobId } = studio.backbones.download(action.id)
+        const job = await followJob(studio, jobId, context)
+        if (job.error) throw fromWire(job.error)
+        const got = (await studio.backbones.list()).find(({ id }) => id === action.id)
+        terminal.print(`${action.id} is ready.`)
+        return terminal.answer({ backbone: got ?? null })
+      }
+    }
+  })
+}
+
+const states: Record<Backbone['state'], string> = {
+  ready: 'ready',
+  available: 'can be downloaded',
+  downloading: 'downloading',
+  broken: 'broken',
+}
+
+function lineOf({ id, state, inputSize, featureLength, bytes, licence, rate, detail }: Backbone): string {
+  const parts = [
+    `${id}: ${states[state]}`,
+    `${inputSize} px`,
+    `${featureLength} features`,
+    `${(bytes / 1e6).toFixed(1)} MB`,
+    licence,
+  ]
+  if (rate !== null) parts.push(`${rate.toFixed(0)} pictures/s here`)
+  if (detail !== null) parts.push(detail)
+  return parts.join(', ')
+}

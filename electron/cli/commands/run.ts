@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import type { TrainConfig } from '#shared/contract/training.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { writeFileWhole } from '#studio/files.ts'
+import type { OpenProject } from '#studio/projects/open-project.ts'
+import { createRunsRepository } from '#studio/storage/runs-repository.ts'
+import type { RunRecord } from '#studio/storage/runs-repository.ts'
+import type { RunCommand } from '../arguments.ts'
+import type { CliContext } from '../context.ts'
+import { figuresOf } from '../figures.ts'
+import { requireFolder } from '../pictures.ts'
+import { describeResult } from '../result.ts'
+import type { RunResult } from '../result.ts'
+import { followJob, withStudio } from '../studio.ts'
+import type { CliStudio } from '../studio.ts'
+
+/** Import, train, evaluate and export in one go; the same services as in the window, one after the other. */
+export async function run(command: RunCommand, context: CliContext): Promise<void> {
+  const { terminal } = context
+  const folder = await requireFolder(command.folder)
+  const testFolder = command.testFolder === null ? null : await requireFolder(command.testFolder)
+  const out = resolve(command.out)
+  await withStudio(context, async (studio) => {
+    // With features in the cache the fit is short: the trainer starts while the folder is looked through.
+    if (existsSync(join(out, 'project.db')))
+      studio.pool.warmUp().catch((error: unknown) => studio.log.warn('the warm trainer did not start', error))
+    const [config, { projectId }] = await Promise.all([
+      configOf(command, studio, terminal.say),
+      studio.projects.openOrCreateAt(out, basename(out)),
+    ])
+    const project = studio.registry.get(projectId)
+
+    const began = performance.now()
+    const images = await bringIn(command, { folder, testFolder }, project, studio, context)
+    const imported = performance.now()
+
+    const { runId, jobId } = await studio.training.training.start({ projectId, config })
+    await followJob(studio, jobId, context)
+    const record = project.use(createRunsRepository).find(runId)
+    if (!record?.facts.timings) throw new Error('the training ended without figures')
+    const evaluating = performance.now()
+    const figures = figuresOf(project, record)
+    const { features_s, train_s, evaluate_s } = record.facts.timings
+    const result: RunResult = {
+      kestrel: context.version,
+      seed: config.seed,
+      engine: 'onnx',
+      backbone: record.facts.backbone?.id ?? null,
+      recipe: record.config.recipe,
+      classes: record.classes.map(({ name }) => name),
+      images,
+      split: record.facts.counts,
+      timings: {
+        import_s: seconds(imported - began),
+        features_s,
+        train_s,
+        evaluate_s: evaluate_s + seconds(performance.now() - evaluating),
+        export_s: 0,
+        total_s: 0,
+      },
+      ...figures,
+      exports: [],
+      ...(record.facts.stopped ? { stopped: record.facts.stopped } : {}),
+    }
+    try {
+      await exportAll(command, project, record, result, studio, context)
+    } finally {
+      // What was finished is written down also when an export failed or was interrupted.
+      result.timings.total_s = seconds(performance.now())
+      await writeFileWhole(join(out, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
+    }
+    terminal.print(describeResult(result, out))
+    terminal.answer(result)
+  })
+}
+
+const seconds = (milliseconds: number): number => milliseconds / 1000
+
+async function configOf(
+  { backbone, recipe, split, seed, folds }: RunCommand,
+  { backbones }: CliStudio,
+  say: (line: string) => void,
+): Promise<TrainConfig> {
+  const sum = split.train + split.val + split.test
+  const shares = { train: split.train / sum, val: split.val / sum, test: split.test / sum }
+  const backboneId = recipe === 'pixels' ? null : (backbone ?? (await backbones.recommended()))
+  if (backboneId === null && recipe === 'head')
+    throw new KestrelError('no-backbone', 'No backbone is ready on this computer.', {
+      remedy: 'Get one with "kestrel backbones get ID", or leave out --recipe to train on the pixels.',
+    })
+  if (backboneId === null && recipe === null)
+    say(
+      'No backbone is ready: a small network is trained on the pixels. "kestrel backbones" lists what can be had.',
+    )
+  return { recipe: backboneId === null ? 'pixels' : 'head', backboneId, split: shares, seed, folds }
+}
+
+/** Brings the project in step with the folders. */
+async function bringIn(
+  { labels }: RunCommand,
+  { folder, testFolder }: { folder: string; testFolder: string | null },
+  { projectId }: OpenProject,
+  studio: CliStudio,
+  context: CliContext,
+): Promise<RunResult['images']> {
+  const choices = { rule: labels ?? 'parent', storage: 'copy', keepSplit: true } as const
+  const job = studio.imports.syncFolder(projectId, folder, choices)
+  await followJob(studio, job.id, context)
+  const images = studio.imports.folderSummary(projectId, folder)
+  if (testFolder === null) return images
+  const tests = studio.imports.syncFolder(projectId, testFolder, { ...choices, forcedSplit: 'test' })
+  await followJob(studio, tests.id, context)
+  const more = studio.imports.folderSummary(projectId, testFolder)
+  return {
+    read: images.read + more.read,
+    duplicates: images.duplicates + more.duplicates,
+    skipped: [...images.skipped, ...more.skipped],
+  }
+}
+
+/** Fills in `exports` and their time, one after the other. */
+async function exportAll(
+  { exports: formats }: RunCommand,
+  project: OpenProject,
+  run: RunRecord,
+  result: RunResult,
+  studio: CliStudio,
+  context: CliContext,
+): Promise<void> {
+  const { projectId } = project
+  const { exports } = studio.training
+  const began = performance.now()
+  try {
+    for (const format of formats) {
+      const { jobId } = exports.start({ projectId, runId: run.id, format })
+      await followJob(studio, jobId, context)
+      const made = exports.list({ projectId, runId: run.id }).find((each) => each.format === format)
+      if (!made) throw new Error(`the export as ${format} left nothing`)
+      const { images, same_answer, max_abs_diff } = made.proof
+      result.exports.push({
+        format,
+        path: exports.folder(projectId, made.exportId),
+        bytes: made.bytes,
+        proof: { images, same_answer, max_abs_diff },
+      })
+    }
+  } finally {
+    result.timings.export_s = seconds(performance.now() - began)
+  }
+}

@@ -1,0 +1,30 @@
+import { resolve } from 'node:path'
+import { basename } from 'node:path'
+import { openLoopbackDoor } from '#studio/server/doors.ts'
+import type { ServeCommand } from '../arguments.ts'
+import type { CliContext } from '../context.ts'
+import { withStudio } from '../studio.ts'
+
+/** The studio behind a loopback address with a one-time token, until Ctrl+C. */
+export async function serve({ port, project }: ServeCommand, context: CliContext): Promise<void> {
+  const { terminal, signal } = context
+  await withStudio(context, async (studio) => {
+    if (project !== null) {
+      const folder = resolve(project)
+      await studio.projects.openOrCreateAt(folder, basename(folder))
+    }
+    const door = await openLoopbackDoor({ fetch: studio.fetch, log: studio.log }, { port })
+    // On stdout and alone on its line: a program that started this reads it from here.
+    terminal.print(door.address)
+    terminal.say('Open this address in a browser on this computer; it works once. Ctrl+C ends the studio.')
+    try {
+      await new Promise<void>((ended) => {
+        if (signal.aborted) ended()
+        signal.addEventListener('abort', () => ended(), { once: true })
+      })
+    } finally {
+      await door.close()
+    }
+    signal.throwIfAborted()
+  })
+}

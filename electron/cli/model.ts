@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { KestrelError } from '#shared/errors/index.ts'
+import { createRunsRepository } from '#studio/storage/runs-repository.ts'
+import { runFolder } from '#studio/training/run-training.ts'
+import { aboutFile, aboutSchema } from '#trainer/export/about.ts'
+import type { CliStudio } from './studio.ts'
+
+/** A model to predict with. */
+export interface Model {
+  /** What the trainer opens. */
+  folder: string
+  classes: string[]
+  /** Below this probability of the best label the answer is "not sure". */
+  threshold: number
+}
+
+/**
+ * Finds the model in the folder of an export or of a project (its newest training with a model).
+ * @throws KestrelError model-unreadable; as opening a project
+ */
+export async function findModel(path: string, studio: CliStudio): Promise<Model> {
+  const absolute = resolve(path)
+  if (!existsSync(absolute))
+    throw new KestrelError('model-unreadable', `There is no “${path}”.`, {
+      remedy: 'Name the folder of an export or of a project.',
+    })
+  const folder = (await stat(absolute)).isDirectory() ? absolute : dirname(absolute)
+  if (existsSync(join(folder, 'project.db'))) return modelOfProject(folder, studio)
+  if (existsSync(join(folder, aboutFile.tfjs)))
+    throw new KestrelError('model-unreadable', 'This is a TensorFlow.js export, made for web pages.', {
+      remedy: 'Name an ONNX export or the project itself.',
+    })
+  return modelOfExport(folder)
+}
+
+async function modelOfProject(folder: string, { projects, registry, training }: CliStudio): Promise<Model> {
+  const { projectId } = await projects.openOrCreateAt(folder, basename(folder))
+  const project = registry.get(projectId)
+  const run = project.use(createRunsRepository).newestWithModel()
+  if (!run)
+    throw new KestrelError('model-unreadable', 'Nothing has been trained in this project yet.', {
+      remedy: 'Train it first, in the studio or with "kestrel run".',
+    })
+  return {
+    folder: runFolder(project, run.id),
+    classes: run.classes.map(({ name }) => name),
+    threshold: training.thresholds.of(project, run).value,
+  }
+}
+
+async function modelOfExport(folder: string): Promise<Model> {
+  try {
+    const about = aboutSchema.parse(JSON.parse(await readFile(join(folder, aboutFile.onnx), 'utf8')))
+    return { folder, classes: about.labels, threshold: about.threshold }
+  } catch (error) {
+    throw new KestrelError('model-unreadable', 'This folder holds no model that Kestrel can use.', {
+      remedy: 'Name the folder of an ONNX export or of a project.',
+      cause: error,
+    })
+  }
+}
