@@ -36,6 +36,30 @@ const refusal = (status: number, error: WireError): Response =>
     headers: { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' },
   })
 
+/** Words instead of the page, in its colours, when the studio is not there; asks again by itself. */
+const waitingPage = (error: WireError): Response =>
+  new Response(
+    `<!doctype html><html lang="en"><meta charset="utf-8"><title>Kestrel Studio</title>
+<meta http-equiv="refresh" content="3"><meta name="color-scheme" content="light dark">
+<body style="font:16px/1.5 system-ui;margin:20vh auto;max-width:34rem;padding:0 1rem">
+<h1 style="font-size:1.25rem">${error.message}</h1><p>${error.kept ?? ''} ${error.remedy ?? ''}</p></body></html>`,
+    {
+      status: 503,
+      headers: {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+        'x-content-type-options': 'nosniff',
+      },
+    },
+  )
+
+const notThere: WireError = {
+  code: 'busy',
+  message: 'The inner part of Kestrel (the studio) does not answer.',
+  kept: 'Your pictures and labels are safe.',
+  remedy: 'Wait a moment. If this stays, close Kestrel and open it again.',
+}
+
 /** What may not pass, with a status; null for a request that may. */
 function refuse(request: Request): Response | null {
   const url = new URL(request.url)
@@ -103,8 +127,10 @@ async function sendBody(request: Request, call: NodeJS.WritableStream): Promise<
 /** Pages without these headers are not shown: a studio that forgot them is broken. */
 function lacksSecurityHeaders(message: IncomingMessage): boolean {
   if (!(message.headers['content-type'] ?? '').startsWith('text/html')) return false
-  const policy = message.headers['content-security-policy'] ?? ''
-  return !policy.includes("default-src 'self'") || message.headers['x-content-type-options'] !== 'nosniff'
+  const policy = String(message.headers['content-security-policy'] ?? '')
+  const isStrict =
+    /default-src '(none|self)'/.test(policy) && !/unsafe-eval|script-src[^;]*unsafe-inline/.test(policy)
+  return !isStrict || message.headers['x-content-type-options'] !== 'nosniff'
 }
 
 function answer(message: IncomingMessage): Response {
@@ -156,12 +182,8 @@ export function createDoor(pipe: () => Promise<PipeAddress>): (request: Request)
       return answer(message)
     } catch (error) {
       logger.warn('the studio could not be reached', error)
-      return refusal(503, {
-        code: 'busy',
-        message: 'Kestrel is just starting its inner part again.',
-        kept: 'Your pictures and labels are safe.',
-        remedy: 'Wait a moment and try again.',
-      })
+      const wantsPage = (request.headers.get('accept') ?? '').includes('text/html')
+      return wantsPage ? waitingPage(notThere) : refusal(503, notThere)
     }
   }
 }
