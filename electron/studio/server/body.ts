@@ -15,8 +15,25 @@ export function checkAnnouncedLength(request: Request, limit: number): void {
 /** The request with a body that fails once it grows over the limit, whatever it announced. */
 export function withBodyLimit(request: Request, limit: number): Request {
   checkAnnouncedLength(request, limit)
-  if (request.body === null) return request
-  return new Request(request, { body: limitStream(request.body, limit), duplex: 'half' } as RequestInit)
+  const { body } = request
+  return body === null ? request : copyRequest(request, { body: limitStream(body, limit) })
+}
+
+/** The server's requests are no real ones (they are made lazily) and cannot be handed to the constructor. */
+export function copyRequest(
+  request: Request,
+  changes: { headers?: Headers; body?: ReadableStream<Uint8Array> | null },
+): Request {
+  const { url, method, signal } = request
+  const body = changes.body === undefined ? request.body : changes.body
+  const init: RequestInit & { duplex: 'half' } = {
+    method,
+    signal,
+    headers: changes.headers ?? request.headers,
+    body,
+    duplex: 'half',
+  }
+  return new Request(url, init)
 }
 
 export function limitStream(body: ReadableStream<Uint8Array>, limit: number): ReadableStream<Uint8Array> {

@@ -8,6 +8,7 @@ import { KestrelError } from '#shared/errors/index.ts'
 import type { Log } from '../log.ts'
 import { withSecurityHeaders } from './app.ts'
 import type { AppFetch } from './app.ts'
+import { copyRequest } from './body.ts'
 import { createLoopbackGuard, sameSecret } from './loopback-guard.ts'
 import type { LoopbackGuard } from './loopback-guard.ts'
 import { errorResponse } from './responses.ts'
@@ -66,9 +67,9 @@ export async function openPipeDoor(
   const server = serverFor(async (request) => {
     if (!sameSecret(request.headers.get(pipeSecretHeader), secret))
       throw new KestrelError('unauthorised', 'Only the Kestrel window may use this door.')
-    const inner = new Request(request)
-    inner.headers.delete(pipeSecretHeader)
-    return fetch(inner, 'pipe')
+    const headers = new Headers(request.headers)
+    headers.delete(pipeSecretHeader)
+    return fetch(copyRequest(request, { headers }), 'pipe')
   }, log)
   const isFile = process.platform !== 'win32'
   if (isFile) rmSync(path, { force: true })
