@@ -24,12 +24,14 @@ export interface CliStudio extends Pick<
 export async function withStudio<T>(
   { version }: CliContext,
   work: (studio: CliStudio) => Promise<T>,
+  { oneShot = true } = {},
 ): Promise<T> {
   const home = kestrelHome()
   const log = createFileLog(logsFolder(home))
   const studio = await composeStudio({
     version,
     mode: 'browser',
+    oneShot,
     home,
     log,
     launcher: createTrainerLauncher(null),

@@ -80,6 +80,7 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
   })
   const training = createTrainingService({
     ...{ pool, backbones, rates, bus, version, registry, jobs, log, refreshRecent },
+    oneShot: ports.oneShot,
   })
   const runs = createRunsService({ registry, refreshRecent })
   const evaluation = createEvaluationService({ registry })

@@ -18,6 +18,8 @@ import { createSubscriptions } from './server/subscriptions.ts'
 export interface StudioOptions {
   version: string
   mode: 'desktop' | 'browser'
+  /** See StudioPorts. */
+  oneShot?: boolean
   /** User-data folder; made when it is not there. */
   home: string
   log: Log
@@ -41,6 +43,7 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
   const training = await composeTraining({
     version,
     mode,
+    oneShot: options.oneShot,
     home,
     log,
     bus,

@@ -43,6 +43,8 @@ export interface AddPicture {
 export interface StudioPorts {
   version: string
   mode: 'desktop' | 'browser'
+  /** The process ends with its work (a command): nothing is kept warm for what may come next. */
+  oneShot?: boolean | undefined
   /** User-data folder. */
   home: string
   log: Log

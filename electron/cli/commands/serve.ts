@@ -1,14 +1,14 @@
-import { resolve } from 'node:path'
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { openLoopbackDoor } from '#studio/server/doors.ts'
 import type { ServeCommand } from '../arguments.ts'
 import type { CliContext } from '../context.ts'
 import { withStudio } from '../studio.ts'
+import type { CliStudio } from '../studio.ts'
 
 /** The studio behind a loopback address with a one-time token, until Ctrl+C. */
 export async function serve({ port, project }: ServeCommand, context: CliContext): Promise<void> {
   const { terminal, signal } = context
-  await withStudio(context, async (studio) => {
+  const open = async (studio: CliStudio): Promise<void> => {
     if (project !== null) {
       const folder = resolve(project)
       await studio.projects.openOrCreateAt(folder, basename(folder))
@@ -26,5 +26,6 @@ export async function serve({ port, project }: ServeCommand, context: CliContext
       await door.close()
     }
     signal.throwIfAborted()
-  })
+  }
+  await withStudio(context, open, { oneShot: false })
 }

@@ -16,6 +16,7 @@ import { PIXELS, runTraining } from './run-training.ts'
 import type { RunTrainingPorts } from './run-training.ts'
 
 export interface TrainingPorts extends RunTrainingPorts {
+  oneShot?: boolean | undefined
   version: string
   registry: ProjectRegistry
   jobs: JobRunner
@@ -163,7 +164,8 @@ export function createTrainingService(ports: TrainingPorts) {
           underWay.delete(run.id)
           ports.refreshRecent(projectId)
           // The model is there to be used and to be trained again: both should be instant.
-          pool.warmUp().catch((error: unknown) => log.warn('the warm trainer did not start', error))
+          if (ports.oneShot !== true)
+            pool.warmUp().catch((error: unknown) => log.warn('the warm trainer did not start', error))
         }
       },
     })
