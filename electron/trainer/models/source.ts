@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { KestrelError } from '#shared/errors/index.ts'
-import { readKerasArchive, readKerasH5 } from '../graph/keras/index.ts'
+import { readKeras } from '../graph/keras/index.ts'
 import { readOnnx } from '../graph/onnx/index.ts'
 import { readTfjsLayers } from '../graph/tfjs/index.ts'
 import type { Graph } from '../graph/types.ts'
@@ -45,9 +45,8 @@ export async function readModel(file: string): Promise<ModelSource> {
     case 'onnx':
       return { format, graph: readOnnx(bytes) }
     case 'keras-h5':
-      return { format, graph: await readKerasH5(bytes) }
     case 'keras-archive':
-      return { format, graph: await readKerasArchive(bytes) }
+      return { format, graph: await readKeras(format, bytes) }
     case 'tfjs-layers':
       return { format, graph: await readTfjsLayers(file, bytes) }
     case undefined:
