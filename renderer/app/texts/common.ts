@@ -43,6 +43,7 @@ export const commonTexts = {
     waiting: 'waiting for its turn',
     starting: 'starting',
     scanning: 'looking what is there',
+    unpacking: 'unpacking',
     copying: 'copying pictures',
     reading: 'reading pictures',
     importing: 'reading pictures',

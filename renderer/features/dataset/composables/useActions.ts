@@ -15,7 +15,7 @@ export function useActions(
   selection: PictureSelection,
   view: View,
 ) {
-  const { t } = useI18n()
+  const { t, te } = useI18n()
   const studio = useStudio()
   const notices = useNotices()
   const { count } = useFormat()
@@ -59,15 +59,19 @@ export function useActions(
       studio.labelling.assign({ projectId: projectId.value, selection: chosen, labelId }),
     )
 
+  /** Actions have keys; what they are called is the page's. */
+  const nameOf = (key: string): string =>
+    t(te(`dataset.action.${key}`) ? `dataset.action.${key}` : 'dataset.action.other')
+
   const undo = (): Promise<boolean> =>
     notices.attempt(async () => {
       const { name } = await studio.labelling.undo({ projectId: projectId.value })
-      notices.push({ level: 'info', title: t('dataset.undone', { name }) })
+      notices.push({ level: 'info', title: t('dataset.undone', { name: nameOf(name) }) })
     })
   const redo = (): Promise<boolean> =>
     notices.attempt(async () => {
       const { name } = await studio.labelling.redo({ projectId: projectId.value })
-      notices.push({ level: 'info', title: t('dataset.redone', { name }) })
+      notices.push({ level: 'info', title: t('dataset.redone', { name: nameOf(name) }) })
     })
 
   async function exclude(target = selection.forCall()): Promise<void> {

@@ -1,0 +1,139 @@
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { AxeBuilder } from '@axe-core/playwright'
+import { rendererFolder } from '#shared/util/app-folders.ts'
+import { findBrowser } from '../../../scripts/lib/browser.ts'
+import { chromium } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+
+function browserPath(): string {
+  const found = findBrowser()
+  if (found === null) throw new Error('These tests need a browser: install Chromium, Chrome or Edge.')
+  return found
+}
+
+export const launchBrowser = (): Promise<Browser> =>
+  chromium.launch({ executablePath: browserPath(), args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+
+export interface RunningStudio {
+  /** Opens the page, signed in. */
+  open(path?: string): Promise<Page>
+  readonly context: BrowserContext
+  readonly pid: number
+  /** Kills and starts it again on the same home. The address changes: open the page anew. */
+  restart(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  readonly home: string
+  close(): Promise<void>
+}
+
+interface Served {
+  child: ChildProcess
+  address: string
+}
+
+async function serve(home: string): Promise<Served> {
+  const page = process.env['KESTREL_TEST_PAGE'] ?? rendererFolder()
+  if (!existsSync(join(page, 'index.html')))
+    throw new Error(`There is no built page in ${page}: run "npm run build" first.`)
+  const child = fork(resolve(import.meta.dirname, 'serve.ts'), [home], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    env: { ...process.env, KESTREL_HOME: home },
+    execArgv: [],
+  })
+  if (!child.stdout) throw new Error('the studio has no output')
+  const died = once(child, 'exit').then(([code]: unknown[]) => {
+    throw new Error(`the studio ended with ${String(code)} before it listened`)
+  })
+  const [address] = (await Promise.race([once(createInterface(child.stdout), 'line'), died])) as [string]
+  return { child, address }
+}
+
+export interface StudioSettings {
+  colorScheme?: 'light' | 'dark'
+  /** The page must not report errors; patterns of those a test causes on purpose. */
+  expectedErrors?: RegExp[]
+}
+
+/** The real studio on an empty home, and a browser with a window on it. */
+export async function startStudio(browser: Browser, settings: StudioSettings = {}): Promise<RunningStudio> {
+  const home = await mkdtemp(join(tmpdir(), 'kestrel-web-'))
+  let served = await serve(home)
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    colorScheme: settings.colorScheme ?? 'light',
+    reducedMotion: 'reduce',
+  })
+  const problems: string[] = []
+  context.on('weberror', (error) => problems.push(String(error.error().stack ?? error.error())))
+  context.on('console', (message) => {
+    const text = message.text()
+    const expected = settings.expectedErrors?.some((pattern) => pattern.test(text))
+    if (message.type() === 'error' && !expected) problems.push(text)
+  })
+  let entered = false
+
+  const stop = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    if (served.child.exitCode !== null || served.child.signalCode !== null) return
+    const gone = once(served.child, 'exit')
+    served.child.kill(signal)
+    await gone
+  }
+  return {
+    home,
+    context,
+    get pid() {
+      return served.child.pid ?? 0
+    },
+    async open(path = '/') {
+      const page = await context.newPage()
+      if (!entered) {
+        await page.goto(served.address)
+        await page.waitForURL((url) => !url.searchParams.has('token'))
+        entered = true
+      }
+      await page.goto(new URL(path, served.address).href)
+      return page
+    },
+    async restart(signal) {
+      await stop(signal)
+      served = await serve(home)
+      entered = false
+    },
+    async close() {
+      await context.close()
+      await stop('SIGTERM')
+      await rm(home, { recursive: true, force: true, maxRetries: 3 })
+      if (problems.length > 0) throw new Error(`the page reported errors:\n${problems.join('\n')}`)
+    },
+  }
+}
+
+/** What axe calls serious or critical, as lines; empty when all is well. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'])
+    .analyze()
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, help, nodes }) =>
+      nodes.map(
+        ({ target, failureSummary }) => `${id}: ${help}\n  ${target.join(' ')}\n  ${failureSummary ?? ''}`,
+      ),
+    )
+}
+
+/** Chooses a folder or files the way a person does: by the button that opens the system's dialog. */
+export async function chooseFiles(
+  page: Page,
+  click: () => Promise<void>,
+  paths: string | string[],
+): Promise<void> {
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), click()])
+  await chooser.setFiles(paths)
+}
