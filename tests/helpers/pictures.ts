@@ -1,4 +1,4 @@
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 
 /**
  * Test pictures. The scene has a different colour in every corner, so that any wrong turn or mirroring shows:
@@ -33,7 +33,7 @@ export function scene(width: number, height: number): Uint8Array {
   return data
 }
 
-export const sceneImage = (width: number, height: number): sharp.Sharp =>
+export const sceneImage = (width: number, height: number): Sharp =>
   sharp(scene(width, height), { raw: { width, height, channels: 3 } })
 
 /** The colour in the middle of a quarter of an RGB picture. */
@@ -87,7 +87,7 @@ export function storedFor(
 }
 
 /** `storedFor` as a sharp pipeline; `.withMetadata({ orientation })` tags it. */
-export function storedImage(orientation: number, width: number, height: number): sharp.Sharp {
+export function storedImage(orientation: number, width: number, height: number): Sharp {
   const { data, ...size } = storedFor(orientation, width, height)
   return sharp(data, { raw: { ...size, channels: 3 } })
 }
