@@ -7,11 +7,13 @@ export interface ScrubNames {
   words: { word: string; as: string }[]
 }
 
-const pictureName =
-  /[^\s"'`<>|:*?/\\][^"'`<>|:*?/\\\n]*\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|zip|h5|keras|onnx)\b/gi
-/** Absolute paths, POSIX and Windows. */
-const path =
-  /(?:file:\/\/)?(?:[A-Za-z]:[\\/]|\\\\|(?<![\w.<>])\/)[^\s"'`<>|*?:]*(?: [^\s"'`<>|*?:/\\]*[\\/][^\s"'`<>|*?:]*)*/g
+const fileName = /[^"'`<>|:*?/\\\n]*\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|zip|csv|h5|keras|onnx)\b/gi
+/**
+ * Absolute paths, POSIX and Windows, up to something that cannot be in one. Names may have spaces in them, so a part of
+ * the sentence behind a path goes with it: better too much than too little.
+ */
+const path = /(?:file:\/\/\/|(?<![A-Za-z])[A-Za-z]:[\\/]|\\\\|(?<!https?:)(?<![\w.<>/])\/)[^"'`<>|*?:()\n]+/g
+const shortened = /<[a-z]+>[\\/][^"'`<>|*?:()\n]*/g
 const ownCode = /\.(?:m?[jt]s|cjs|node|vue)$/
 
 const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
@@ -24,13 +26,9 @@ export function scrub(text: string, { folders, words }: ScrubNames): string {
   let cleaned = text
   for (const { path: folder, as } of folders.toSorted((a, b) => b.path.length - a.path.length))
     if (folder.length > 1) cleaned = cleaned.replaceAll(folder, `<${as}>`)
-  cleaned = cleaned.replace(path, (found) =>
-    ownCode.test(found) ? `<app>/${basename(found.replaceAll('\\', '/'))}` : '<path>',
-  )
-  cleaned = cleaned.replace(/<[a-z]+>[\\/][^\s"'`<>|*?:]*/g, (found) =>
-    ownCode.test(found) ? `<app>/${basename(found.replaceAll('\\', '/'))}` : '<path>',
-  )
-  cleaned = cleaned.replace(pictureName, '<file>')
+  const short = (found: string): string =>
+    ownCode.test(found) ? `<app>/${basename(found.replaceAll('\\', '/'))}` : '<path>'
+  cleaned = cleaned.replace(path, short).replace(shortened, short).replace(fileName, '<file>')
   for (const { word, as } of words)
     if (word.length > 2)
       cleaned = cleaned.replaceAll(

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Prediction, Threshold } from '#shared/contract/use.ts'
 import { KestrelError } from '#shared/errors/index.ts'
@@ -47,11 +47,19 @@ export function createPredictionsService(ports: PredictionPorts) {
   const thresholdOf = (project: OpenProject, runId: string): Threshold =>
     thresholds.of(project, findRun(project, runId))
 
-  /** Where entries of a dropped zip are written; emptied when the project is opened. */
-  async function unpackFolder(project: OpenProject): Promise<string> {
-    const folder = join(project.paths.temporary, `given-${randomUUID()}`)
-    await mkdir(folder, { recursive: true })
-    return folder
+  /** The pictures of a source, one by one. Entries of a zip stay until the project is opened again. */
+  async function* picturesOf(
+    project: OpenProject,
+    source: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<SourceFile> {
+    const into = join(project.paths.temporary, `given-${randomUUID()}`)
+    await mkdir(into, { recursive: true })
+    try {
+      yield* sources.files(source, signal ? { into, signal } : { into })
+    } finally {
+      if ((await readdir(into)).length === 0) await rmdir(into)
+    }
   }
 
   function findAnswer(project: OpenProject, id: string): Answer {
@@ -81,7 +89,7 @@ export function createPredictionsService(ports: PredictionPorts) {
     const project = registry.get(projectId)
     const { folder } = findModel(project, runId)
     const files: SourceFile[] = []
-    for await (const file of sources.files(source, { into: await unpackFolder(project) })) {
+    for await (const file of picturesOf(project, source)) {
       if (files.length === MOST_AT_ONCE) return { predictions: [], tooMany: true }
       files.push(file)
     }
@@ -130,7 +138,7 @@ export function createPredictionsService(ports: PredictionPorts) {
       facts: { runId },
       run: async ({ id: jobId, signal, update }) => {
         const files: SourceFile[] = []
-        for await (const file of sources.files(source, { into: await unpackFolder(project), signal })) {
+        for await (const file of picturesOf(project, source, signal)) {
           files.push(file)
           update({ stage: 'scanning', done: files.length, total: null })
         }
@@ -142,7 +150,9 @@ export function createPredictionsService(ports: PredictionPorts) {
             onPartial: (partial) => {
               const { path, relative } = files[partial.id]!
               const id = `${jobId}:${table.rows.length}`
-              table.rows.push(answerOf(id, { path, name: relative }, partial))
+              // The one folder that was dropped is the title; repeating it in every row says nothing.
+              const name = relative.startsWith(`${title}/`) ? relative.slice(title.length + 1) : relative
+              table.rows.push(answerOf(id, { path, name }, partial))
               update({ stage: 'predicting', done: table.rows.length, total: files.length })
             },
           },
