@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 import { KestrelError, toKestrelError } from '#shared/errors/index.ts'
 import { limits } from './limits.ts'
 import { tooManyBytes } from './refusals.ts'
@@ -9,18 +9,12 @@ import { tooManyBytes } from './refusals.ts'
  */
 export async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    await using file = await open(path)
-    const { size } = await file.stat()
-    if (size > limits.fileBytes) throw tooManyBytes(size)
-    const bytes = new Uint8Array(size)
-    let filled = 0
-    while (filled < size) {
-      const { bytesRead } = await file.read(bytes, filled, size - filled, filled)
-      // Shorter than a moment ago: somebody is writing it. What is there is judged like any other content.
-      if (bytesRead === 0) break
-      filled += bytesRead
+    const file = await open(path)
+    try {
+      return await readAll(file)
+    } finally {
+      await file.close()
     }
-    return filled === size ? bytes : bytes.subarray(0, filled)
   } catch (error) {
     const known = toKestrelError(error)
     if (known.code !== 'internal') throw known
@@ -29,4 +23,18 @@ export async function readBytes(path: string): Promise<Uint8Array> {
       cause: error,
     })
   }
+}
+
+async function readAll(file: FileHandle): Promise<Uint8Array> {
+  const { size } = await file.stat()
+  if (size > limits.fileBytes) throw tooManyBytes(size)
+  const bytes = new Uint8Array(size)
+  let filled = 0
+  while (filled < size) {
+    const { bytesRead } = await file.read(bytes, filled, size - filled, filled)
+    // Shorter than a moment ago: somebody is writing it. What is there is judged like any other content.
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return filled === size ? bytes : bytes.subarray(0, filled)
 }
