@@ -34,11 +34,11 @@ export class TrainerProcess {
   private readonly open = new Map<string, Open>()
   private next = 0
 
-  private constructor(server: Server, folder: string, address: string) {
+  private constructor(server: Server, folder: string, address: string, nodeOptions: readonly string[]) {
     this.server = server
     this.folder = folder
     this.socket = new Promise((resolve) => server.once('connection', resolve))
-    this.child = spawn(process.execPath, [script], {
+    this.child = spawn(process.execPath, [...nodeOptions, script], {
       env: { ...process.env, KESTREL_TRAINER_SOCKET: address },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -52,13 +52,14 @@ export class TrainerProcess {
     })
   }
 
-  static async start(): Promise<TrainerProcess> {
+  /** @param nodeOptions for tests that need a process that breaks. */
+  static async start(nodeOptions: readonly string[] = []): Promise<TrainerProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'kestrel-trainer-'))
     const address =
       process.platform === 'win32' ? `\\\\.\\pipe\\${folder.replaceAll('\\', '-')}` : join(folder, 's')
     const server = createServer()
     await new Promise<void>((done) => server.listen(address, done))
-    const trainer = new TrainerProcess(server, folder, address)
+    const trainer = new TrainerProcess(server, folder, address, nodeOptions)
     const socket = await trainer.socket
     await new Promise<void>((ready) => {
       const decoder = new FrameDecoder()

@@ -230,6 +230,15 @@ describe('fitHead', () => {
     expect(fit.tried.find(({ points }) => points[0] === fit.selection)!.valLogLoss).toBe(Math.min(...losses))
   })
 
+  it('has nothing to keep when it is stopped before the first strength was judged', async () => {
+    const { control } = collecting(1)
+    const data = clouds(120, 10, 3, 2)
+    await expect(headOf(data, 10, 3, () => false, { control })).rejects.toMatchObject({ code: 'stopped' })
+    const early = await headOf(data, 10, 3, (row) => row % 4 === 0, { control: collecting(1).control })
+    expect(early.tried).toHaveLength(1)
+    expect(early.final).toBe(early.selection)
+  })
+
   it('refuses features that are not numbers', async () => {
     const data = clouds(40, 4, 2, 1)
     data.x[17] = Number.NaN

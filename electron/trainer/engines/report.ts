@@ -12,7 +12,7 @@ export async function engineReport(): Promise<Hello> {
   const onnx = await onnxReport()
   return {
     kind: 'hello',
-    engines: [onnx],
+    engines: [onnx, tensorFlowReport()],
     versions: {
       node: process.versions.node,
       v8: process.versions.v8,
@@ -42,6 +42,17 @@ async function onnxReport(): Promise<EngineReport> {
       available: false,
       detail: `Could not be loaded: ${error instanceof Error ? error.message : toKestrelError(error).message}`,
     }
+  }
+}
+
+/** Named so that nobody wonders whether their graphics card was overlooked. */
+function tensorFlowReport(): EngineReport {
+  return {
+    id: 'tfjs',
+    name: 'TensorFlow',
+    version: packageVersion('@tensorflow/tfjs-core'),
+    available: false,
+    detail: 'Not used for training yet: this version of Kestrel trains on the processor, with ONNX Runtime.',
   }
 }
 

@@ -1,4 +1,5 @@
 import { assignFolds } from '#shared/domain/splits.ts'
+import { KestrelError } from '#shared/errors/index.ts'
 import { defaultStrength, fitOne, fitPath, refitPath, settled, silent, strengthGrid } from './path.ts'
 import type { Cut, FitControl, Tried } from './path.ts'
 import type { SoftmaxProblem } from './problem.ts'
@@ -75,11 +76,11 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
       })
   const best = path.tried[path.best]
   if (!best) {
-    // Stopped or broken before the first strength was judged on every inner fold: what there is comes from the start.
-    const point = warm?.final ?? new Float64Array(problem.parameters)
+    // Stopped or broken before the first strength was judged: only an earlier run's parameters are worth keeping.
+    if (!warm) throw nothingReached(path.stopped)
     return {
-      final: point,
-      selection: point,
+      final: warm.final,
+      selection: warm.final,
       chosen: defaultStrength,
       tried: [],
       steps: path.steps,
@@ -106,6 +107,15 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
     steps: path.steps + final.steps,
     stopped: final.stopped,
   }
+}
+
+function nothingReached(stopped: HeadFit['stopped']): KestrelError {
+  return stopped === 'asked'
+    ? new KestrelError('stopped', 'Stopped before there was a model worth keeping.')
+    : new KestrelError('training-diverged', 'The training got numbers that are not finite.', {
+        kept: 'Pictures, labels and earlier models are unchanged.',
+        remedy: 'Try another backbone.',
+      })
 }
 
 function innerCuts({ problem, labels, keys, seed }: HeadInput): Cut[] {

@@ -204,6 +204,84 @@ describe('the training process', () => {
     expect((await trainer.request(cold).answer).stopped).toBeNull()
   })
 
+  it('exports a trained model, and predicts with the export as with the run', async () => {
+    const request = await trainRequest()
+    const result = await trainer.request(request).answer
+    const tested = request.images.filter(({ split }) => split === 'test')
+    const rowOf = (id: number): Float32Array => {
+      const row = result.test.ids.indexOf(id)
+      return result.test.probabilities.slice(row * 3, row * 3 + 3)
+    }
+    const targetDir = join(temporaryFolder(), 'export')
+    await mkdir(targetDir)
+    const exported = await trainer.request({
+      kind: 'export',
+      format: 'onnx',
+      modelDir: request.runDir,
+      targetDir,
+      card: {
+        name: 'Drawn',
+        kestrelVersion: '0.0.0',
+        createdAt: '2026-01-01T00:00:00.000Z',
+        backbone: 'tiny',
+        backboneLicence: null,
+        recipe: 'head',
+        seed: 1,
+        pictures: { train: 84, val: 18, test: 18 },
+        testAccuracy: null,
+        testAccuracyCi95: null,
+        macroF1: null,
+        perClass: [],
+      },
+      threshold: 0.5,
+      samples: [],
+      proofImages: tested.map(({ path }) => ({ path })),
+      proofProbabilities: Float32Array.from(tested.flatMap(({ id }) => [...rowOf(id)])),
+    }).answer
+    expect(exported.proof).toMatchObject({ images: tested.length, same_answer: tested.length, passed: true })
+    const predicting = trainer.request({ kind: 'predict', modelDir: targetDir, images: tested })
+    expect(await predicting.answer).toMatchObject({ classes, done: tested.length, failed: 0 })
+    for (const message of predicting.messages) {
+      if (message.type !== 'partial') continue
+      const expected = rowOf(message.partial.id)
+      message.partial.probabilities!.forEach((p, c) => expect(Math.abs(p - expected[c]!)).toBeLessThan(0.02))
+    }
+  })
+
+  it('answers for pictures that cannot be read, one by one', async () => {
+    const request = await trainRequest()
+    await trainer.request(request).answer
+    const folder = temporaryFolder()
+    await writeFile(join(folder, 'empty.png'), '')
+    const images = [
+      { id: 1, path: join(folder, 'empty.png') },
+      { id: 2, path: pictures[0]!.path },
+      { id: 3, path: join(folder, 'gone.png') },
+    ]
+    const predicting = trainer.request({ kind: 'predict', modelDir: request.runDir, images })
+    expect(await predicting.answer).toMatchObject({ done: 1, failed: 2 })
+    const errors = predicting.messages.flatMap((message) =>
+      message.type === 'partial' ? [[message.partial.id, message.partial.error?.code]] : [],
+    )
+    expect(new Map(errors as [number, string][])).toEqual(
+      new Map([
+        [1, 'file-empty'],
+        [2, undefined],
+        [3, 'file-missing'],
+      ]),
+    )
+  })
+
+  it('says in words that a backbone file is damaged, and goes on living', async () => {
+    const folder = temporaryFolder()
+    await writeFile(join(folder, 'damaged.onnx'), (await readFile(backbone.onnxPath)).subarray(0, 300))
+    const damaged = { ...backbone, sha256: 'damaged', onnxPath: join(folder, 'damaged.onnx') }
+    await expect(trainer.request(await trainRequest({ backbone: damaged })).answer).rejects.toMatchObject({
+      code: 'model-unreadable',
+    })
+    expect((await trainer.request({ kind: 'hello' }).answer).kind).toBe('hello')
+  })
+
   it('gives the same model for the same seed', async () => {
     const one = await trainRequest()
     const other = await trainRequest({ cacheDir: one.cacheDir })
@@ -299,6 +377,21 @@ describe('stopping and breaking', () => {
     expect(result.cached + result.computed).toBe(many.length)
     expect(result.failed).toEqual([])
     expect(result.features!.every(Number.isFinite)).toBe(true)
+  })
+
+  it('ends every open request with an error when something breaks inside, then ends itself', async () => {
+    // Breaks as a bug would: an error nobody catches, while requests are open.
+    const bug = "process.once('SIGUSR2', () => { throw new Error('a bug') })"
+    const own = await TrainerProcess.start(['--import', `data:text/javascript,${encodeURIComponent(bug)}`])
+    onTestFinished(() => own.close())
+    const training = own.request(await trainRequest({ recipe: 'pixels', backbone: null }), (message) => {
+      if (message.type === 'progress' && message.stage === 'fitting') own.child.kill('SIGUSR2')
+    })
+    const waiting = own.request(await trainRequest())
+    const both = await Promise.allSettled([training.answer, waiting.answer])
+    for (const outcome of both) expect(outcome).toMatchObject({ reason: { code: 'training-crashed' } })
+    expect((await own.exited).code).toBe(1)
+    expect(own.stderr).toContain('a bug')
   })
 
   it('ends when the studio goes away', async () => {

@@ -1,0 +1,171 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import type { PreparedBackbone } from '#shared/contract/trainer.ts'
+import { preprocessingSchema } from '#shared/domain/preprocessing/index.ts'
+import { NetworkPool } from '#trainer/data/network-pool.ts'
+import { OnnxSession } from '#trainer/engines/onnx/session.ts'
+import { float32 } from '#trainer/graph/tensor.ts'
+import { prepareBackbone } from '#trainer/models/backbone.ts'
+import type { Bench, BenchContext, BenchResult } from './types.ts'
+
+/**
+ * Features per second beside what the two parts need alone: bare sharp decoding and resizing the same files, then bare
+ * onnxruntime running the same network, each with all cores to itself. A perfect pipeline reaches
+ * 1 / (sharp's time per picture + the network's time per picture). Turn about, so that all see the same machine.
+ */
+const ROUNDS = 3
+const BACKBONES = ['mobilenet_v1_0.25_128', 'mobilenet_v2_1.0_224']
+const SETS = ['flowers5', 'trashnet6', 'sign-digits10', 'magnetic-tile6', 'caltech-boats']
+const FILES = { 'mobilenet_v1_0.25_128': 4000, 'mobilenet_v2_1.0_224': 1200 } as Record<string, number>
+
+function picturesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(jpe?g|png)$/i.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+}
+
+/** Every n-th file, so that each set has its share. */
+const spread = <T>(items: readonly T[], count: number): T[] => {
+  const step = Math.max(1, items.length / count)
+  return Array.from({ length: Math.min(count, items.length) }, (_, i) => items[Math.floor(i * step)]!)
+}
+
+async function inLanes(lanes: number, files: readonly string[], work: (path: string) => Promise<unknown>) {
+  let next = 0
+  const lane = async (): Promise<void> => {
+    for (let path = files[next++]; path !== undefined; path = files[next++]) await work(path)
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+}
+
+interface Cost {
+  /** Milliseconds per picture. */
+  wall: number
+  /** Processor milliseconds per picture, all threads. */
+  cpu: number
+}
+
+async function cost(count: number, work: () => Promise<unknown>): Promise<Cost> {
+  const before = process.cpuUsage()
+  const began = performance.now()
+  await work()
+  const wall = (performance.now() - began) / count
+  const used = process.cpuUsage(before)
+  return { wall, cpu: (used.user + used.system) / 1000 / count }
+}
+
+const median = (values: number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+
+async function bareNetwork(
+  backbone: PreparedBackbone,
+): Promise<{ run: () => Promise<Cost>; end: () => Promise<void> }> {
+  const session = await OnnxSession.open(backbone.onnxPath, { spinning: true })
+  // Spinning threads burn processor time: what the network itself costs shows on one thread.
+  const alone = await OnnxSession.open(backbone.onnxPath, { threads: 1 })
+  const { width, height } = backbone.preprocessing.size
+  const batch = 8
+  const x = float32([batch, 3, height, width], new Float32Array(batch * 3 * height * width).fill(0.3))
+  const name = session.inputs[0]?.name ?? 'input'
+  const times = async (count: number, on: OnnxSession): Promise<void> => {
+    for (let i = 0; i < count; i++) await on.run({ [name]: x })
+  }
+  await times(3, session)
+  await times(3, alone)
+  return {
+    run: async () => {
+      const { wall } = await cost(25 * batch, () => times(25, session))
+      const { cpu } = await cost(25 * batch, () => times(25, alone))
+      return { wall, cpu }
+    },
+    end: async () => {
+      await session.dispose()
+      await alone.dispose()
+    },
+  }
+}
+
+async function measure(id: string, files: readonly string[], context: BenchContext): Promise<BenchResult[]> {
+  const source = context.shared(`backbones/${id}/model.h5`)
+  if (source === null) return []
+  const onnxPath = join(await context.temporary(), `${id}.onnx`)
+  const prepared = await prepareBackbone(source, onnxPath)
+  const backbone: PreparedBackbone = {
+    id,
+    onnxPath,
+    sha256: prepared.sha256,
+    featureLength: prepared.featureLength,
+    preprocessing: preprocessingSchema.parse(prepared.preprocessing),
+  }
+  const { width, height } = backbone.preprocessing.size
+  const network = await bareNetwork(backbone)
+  const pool = new NetworkPool({ onnxPath, preprocessing: backbone.preprocessing })
+  const bare = (path: string): Promise<unknown> =>
+    sharp(path)
+      .autoOrient()
+      .removeAlpha()
+      .toColourspace('srgb')
+      .resize(width, height, { fit: 'fill' })
+      .raw()
+      .toBuffer()
+  await inLanes(pool.capacity, files.slice(0, 40), (path) => pool.submit(path))
+  await inLanes(4, files.slice(0, 40), bare)
+  const rounds: { sharp: Cost; network: Cost; ours: Cost }[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    context.say(`${id}, round ${round + 1} of ${ROUNDS}`)
+    rounds.push({
+      sharp: await cost(files.length, () => inLanes(4, files, bare)),
+      network: await network.run(),
+      ours: await cost(files.length, () => inLanes(pool.capacity, files, (path) => pool.submit(path))),
+    })
+  }
+  const memory = process.memoryUsage.rss() / 1e6
+  await pool.close()
+  await network.end()
+  const share = (of: (costs: { sharp: Cost; network: Cost; ours: Cost }) => number): number =>
+    median(rounds.map(of))
+  const group = 'Features'
+  const note = `${files.length} files, median of ${ROUNDS} rounds turn about`
+  return [
+    {
+      group,
+      name: `${id}: files to features`,
+      value: share(({ ours }) => 1000 / ours.wall),
+      unit: 'img/s',
+      reference: {
+        name: '1 ÷ (bare sharp + bare onnxruntime)',
+        value: share(({ sharp, network }) => 1000 / (sharp.wall + network.wall)),
+        unit: 'img/s',
+      },
+      note,
+    },
+    {
+      group,
+      name: `${id}: share of what the parts alone would allow`,
+      value: share(({ sharp, network, ours }) => (sharp.wall + network.wall) / ours.wall),
+      unit: '',
+      target: { atLeast: 0.85 },
+      note,
+    },
+    {
+      group,
+      name: `${id}: the same in processor time`,
+      value: share(({ sharp, network, ours }) => (sharp.cpu + network.cpu) / ours.cpu),
+      unit: '',
+      note: 'not disturbed by what else the machine does',
+    },
+    { group, name: `${id}: memory of the process afterwards`, value: memory, unit: 'MB' },
+  ]
+}
+
+export const run: Bench = async (context) => {
+  const folders = SETS.map((set) => context.shared(`data/${set}`)).filter((folder) => folder !== null)
+  const files = folders.flatMap(picturesBelow)
+  if (files.length === 0) return []
+  sharp.concurrency(1)
+  const results: BenchResult[] = []
+  for (const id of BACKBONES) results.push(...(await measure(id, spread(files, FILES[id] ?? 1000), context)))
+  return results
+}
