@@ -65,12 +65,12 @@ if (build.status !== 0) {
       if (browser === null) {
         const words =
           'No browser to test with. Install Chromium, Chrome or Edge (on Debian: apt-get install chromium), ' +
-          'or name one with KESTREL_TEST_BROWSER.'
+          'or name one with KESTREL_CHROMIUM.'
         loudly(words)
         results.push([suite, { passed: 0, failed: 1, skipped: [], failures: [words] }])
         continue
       }
-      env['KESTREL_TEST_BROWSER'] = browser
+      env['KESTREL_CHROMIUM'] = browser
     }
     if (suite === 'electron') {
       const obstacle = electronObstacle()

@@ -134,10 +134,11 @@ function run(): void {
 
 process.on('uncaughtException', (error) => {
   logger.error('uncaught', error)
-  dialog.showErrorBox(
-    'Kestrel has to be closed',
-    'Something went wrong in the window of Kestrel. Everything saved is kept.',
-  )
+  if (!process.env['KESTREL_TEST'])
+    dialog.showErrorBox(
+      'Kestrel has to be closed',
+      'Something went wrong in the window of Kestrel. Everything saved is kept.',
+    )
   app.exit(1)
 })
 

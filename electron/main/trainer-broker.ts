@@ -53,7 +53,16 @@ export class TrainerBroker {
   #kill(token: string, force: boolean): void {
     const child = this.#running.get(token)
     if (!child) return
-    if (force && child.pid !== undefined && process.platform !== 'win32') process.kill(child.pid, 'SIGKILL')
+    if (force && child.pid !== undefined && process.platform !== 'win32') endNow(child.pid)
     else child.kill()
+  }
+}
+
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    // It has ended by itself, and the news of that is on its way.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }

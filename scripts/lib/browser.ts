@@ -38,9 +38,9 @@ export function onPath(command: string): string | null {
   return folders.map((folder) => join(folder, command)).find((file) => existsSync(file)) ?? null
 }
 
-/** A browser that is there already: the one named by KESTREL_TEST_BROWSER, an installed one, or Playwright's download. */
+/** A browser that is there already: the one named by KESTREL_CHROMIUM, an installed one, or Playwright's download. */
 export function findBrowser(): string | null {
-  const given = process.env['KESTREL_TEST_BROWSER']
+  const given = process.env['KESTREL_CHROMIUM']
   if (given) return existsSync(given) ? given : null
   if (process.platform !== 'win32')
     for (const command of commands) {
