@@ -1,6 +1,6 @@
 import {
   tensorFromResized,
-  resizeRgb,
+  resizeRgbFast,
   type Preprocessing,
   type ResampleBuffers,
 } from '#shared/domain/preprocessing/index.ts'
@@ -38,11 +38,8 @@ export async function resizeFile(
   check(definition)
   const picture = await decodeToRgb(input, { background: definition.background })
   const { width, height } = definition.size
-  const between = buffers
-  between.target = target
-  const resized = resizeRgb(picture.data, picture.width, picture.height, width, height, between)
-  between.target = undefined
-  return resized
+  buffers.target = target
+  return resizeRgbFast(picture.data, picture.width, picture.height, width, height, buffers)
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Preprocessing } from './definition.ts'
-import { resizeRgb, type ResampleBuffers } from './resample.ts'
+import type { ResampleBuffers } from './resample.ts'
+import { resizeRgbFast } from './resample-simd.ts'
 
 export { preprocessingSchema, type Preprocessing } from './definition.ts'
 export {
@@ -9,6 +10,7 @@ export {
   type ResampleBuffers,
   type ResampleTable,
 } from './resample.ts'
+export { resizeRgbFast } from './resample-simd.ts'
 
 /** A decoded picture: upright, sRGB, uint8 `[height, width, 3]`. */
 export interface RgbPicture {
@@ -75,6 +77,6 @@ export function toNetworkInput(
   options: { target?: Float32Array; offset?: number; buffers?: ResampleBuffers } = {},
 ): Float32Array {
   const { width, height } = definition.size
-  const resized = resizeRgb(picture.data, picture.width, picture.height, width, height, options.buffers)
+  const resized = resizeRgbFast(picture.data, picture.width, picture.height, width, height, options.buffers)
   return tensorFromResized(resized, definition, options.target, options.offset)
 }

@@ -1,0 +1,85 @@
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { resizeRgb } from '#shared/domain/preprocessing/resample.ts'
+import { resizeRgbFast } from '#shared/domain/preprocessing/resample-simd.ts'
+import { createRandom } from '#shared/domain/random.ts'
+
+function noise(width: number, height: number): Uint8Array {
+  const random = createRandom(width * 10_000 + height)
+  return Uint8Array.from({ length: width * height * 3 }, () => random.below(256))
+}
+
+function expectSame(width: number, height: number, outWidth: number, outHeight: number): void {
+  const source = noise(width, height)
+  const fast = resizeRgbFast(source, width, height, outWidth, outHeight)
+  expect(Buffer.compare(fast, resizeRgb(source, width, height, outWidth, outHeight))).toBe(0)
+}
+
+describe('the resize in WebAssembly', () => {
+  it('gives every byte of the plain one, at any size', () => {
+    const edge = fc.integer({ min: 1, max: 70 })
+    fc.assert(
+      fc.property(edge, edge, edge, edge, (width, height, outWidth, outHeight) => {
+        expectSame(width, height, outWidth, outHeight)
+      }),
+      { numRuns: 300, seed: 1 },
+    )
+  })
+
+  for (const [width, height, outWidth, outHeight] of [
+    [500, 333, 224, 224],
+    [333, 500, 128, 128],
+    [1600, 1203, 224, 224],
+    [1, 1, 224, 224],
+    [4000, 1, 17, 3],
+    [2, 3000, 5, 7],
+    [100, 100, 224, 224],
+    [299, 300, 299, 200],
+    [300, 299, 200, 299],
+    [31, 31, 31, 31],
+  ] as const) {
+    it(`gives every byte of the plain one: ${width}×${height} → ${outWidth}×${outHeight}`, () => {
+      expectSame(width, height, outWidth, outHeight)
+    })
+  }
+
+  it('clips and rounds at both ends', () => {
+    for (const value of [0, 1, 254, 255]) {
+      const source = new Uint8Array(37 * 23 * 3).fill(value)
+      expect(new Set(resizeRgbFast(source, 37, 23, 224, 224))).toEqual(new Set([value]))
+    }
+  })
+
+  it('hands very large pictures to the plain one, whose memory is given back', () => {
+    // 1,200,000 rows of 16 pixels between the passes are more than the module keeps.
+    const source = new Uint8Array(4 * 1_200_000 * 3).fill(9)
+    const result = resizeRgbFast(source, 4, 1_200_000, 16, 2)
+    expect(new Set(result)).toEqual(new Set([9]))
+  })
+
+  it('writes into the buffer of the caller, and the results of two calls are their own', () => {
+    const target = new Uint8Array(20 * 10 * 3)
+    const source = noise(40, 30)
+    expect(resizeRgbFast(source, 40, 30, 20, 10, { target })).toBe(target)
+    const first = resizeRgbFast(source, 40, 30, 20, 10)
+    resizeRgbFast(noise(90, 80), 90, 80, 20, 10)
+    expect(first).toEqual(target)
+  })
+
+  it('refuses what the plain one refuses', () => {
+    expect(() => resizeRgbFast(new Uint8Array(11), 2, 2, 1, 1)).toThrow(RangeError)
+    expect(() => resizeRgbFast(new Uint8Array(12), 2, 2, 0, 1)).toThrow(RangeError)
+  })
+
+  it('does without WebAssembly where there is none', async () => {
+    vi.resetModules()
+    vi.stubGlobal('WebAssembly', undefined)
+    try {
+      const alone = await import('#shared/domain/preprocessing/resample-simd.ts')
+      const source = noise(40, 30)
+      expect(alone.resizeRgbFast(source, 40, 30, 20, 10)).toEqual(resizeRgb(source, 40, 30, 20, 10))
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+})
