@@ -13,7 +13,9 @@ export async function findPictures(paths: readonly string[], signal: AbortSignal
   for (const path of paths) {
     const absolute = resolve(path)
     if (await isFolder(absolute, path)) {
-      for await (const file of walkFolder(absolute, '', { signal })) found.push(file)
+      // With several folders the same name may come twice: then each row says which folder it is from.
+      const prefix = paths.length > 1 ? `${path.replace(/[/\\]+$/, '')}/` : ''
+      for await (const file of walkFolder(absolute, prefix, { signal })) found.push(file)
     } else {
       const file = await describe(absolute, path)
       if (file) found.push(file)

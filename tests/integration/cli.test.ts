@@ -1,0 +1,242 @@
+import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { runResultSchema } from '../../electron/cli/result.ts'
+import { copySample, kestrel } from '../helpers/cli.ts'
+import { describeWithShared, sharedPath } from '../helpers/shared.ts'
+
+let folder = ''
+let env: Record<string, string> = {}
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kestrel-cli-'))
+  env = { KESTREL_HOME: join(folder, 'home') }
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
+
+describe('kestrel without work', () => {
+  it('says its version and helps', async () => {
+    const version = await kestrel(['--version'], { env })
+    expect(version).toMatchObject({ code: 0, stderr: '' })
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    const help = await kestrel(['run', '--help'], { env })
+    expect(help.code).toBe(0)
+    expect(help.stdout).toContain('--test-folder')
+  })
+
+  it('answers wrong usage with one line and exit code 2', async () => {
+    const plain = await kestrel(['run', 'x', '--out', 'y', '--sead', '1'], { env })
+    expect(plain).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'kestrel run: There is no option --sead. See kestrel run --help.\n',
+    })
+    const json = await kestrel(['run', '--json'], { env })
+    expect(json.code).toBe(2)
+    expect(errorSchema.parse(JSON.parse(json.stdout)).error.code).toBe('usage')
+  })
+
+  it('answers failures with words and exit code 1', async () => {
+    const plain = await kestrel(['run', join(folder, 'nothing'), '--out', join(folder, 'p')], { env })
+    expect(plain).toMatchObject({ code: 1, stdout: '' })
+    expect(plain.stderr).toMatch(/^There is no “.*nothing”\. Check the spelling of the path\.\n$/)
+    const json = await kestrel(['predict', folder, '--model', folder, '--json'], { env })
+    expect(json.code).toBe(1)
+    expect(errorSchema.parse(JSON.parse(json.stdout)).error.code).toBe('model-unreadable')
+  })
+
+  it('doctor says what works here', async () => {
+    const { code, stdout } = await kestrel(['doctor', '--json'], { env })
+    expect(code).toBe(0)
+    const report = z
+      .object({
+        engines: z.array(z.object({ id: z.string(), available: z.boolean() })),
+        backbones: z.array(z.object({ id: z.string(), state: z.string() })),
+        folders: z.object({ home: z.string() }),
+        disk: z.object({ free: z.number() }),
+      })
+      .parse(JSON.parse(stdout))
+    expect(report.engines).toContainEqual({ id: 'onnx', available: true })
+    expect(report.folders.home).toBe(env['KESTREL_HOME'])
+  })
+})
+
+describe('kestrel run without any backbone', () => {
+  const at = (name: string): string => join(folder, name)
+
+  it('goes from a folder to a proven export, and predicts with it', async () => {
+    copySample(at('pictures'), ['leaf', 'shell'], 8)
+    writeFileSync(join(at('pictures'), 'leaf', 'broken.jpg'), 'not a picture')
+    const { code, stdout, stderr } = await kestrel(
+      ['run', at('pictures'), '--out', at('project'), '--export', 'onnx', '--seed', '3', '--json'],
+      { env },
+    )
+    expect(stderr).toContain('trained on the pixels')
+    expect(code).toBe(0)
+    const result = runResultSchema.parse(JSON.parse(stdout))
+    expect(result).toMatchObject({
+      seed: 3,
+      engine: 'onnx',
+      backbone: null,
+      recipe: 'pixels',
+      classes: ['leaf', 'shell'],
+      images: { read: 16, duplicates: 0 },
+    })
+    expect(result.images.skipped.map(({ file }) => file)).toEqual(['leaf/broken.jpg'])
+    expect(result.split.train + result.split.val + result.split.test).toBe(16)
+    expect(result.metrics.test?.confusion.flat().reduce((a, b) => a + b)).toBe(result.split.test)
+    expect(JSON.parse(readFileSync(join(at('project'), 'result.json'), 'utf8'))).toEqual(result)
+    const [made] = result.exports
+    expect(made).toMatchObject({ format: 'onnx', proof: { images: 16, same_answer: 16 } })
+    expect(existsSync(join(made?.path ?? '', 'model.onnx'))).toBe(true)
+
+    const table = at('answers.csv')
+    const predicted = await kestrel(
+      [
+        'predict',
+        join(at('pictures'), 'leaf'),
+        '--model',
+        made?.path ?? '',
+        '--csv',
+        table,
+        '--sort-into',
+        at('sorted'),
+      ],
+      { env },
+    )
+    expect(predicted).toMatchObject({ code: 0, stdout: '' })
+    const rows = readFileSync(table, 'utf8').split('\r\n').slice(0, -1)
+    expect(rows[0]).toBe('\uFEFFfile,label,confidence,unsure,error,leaf,shell')
+    expect(rows).toHaveLength(1 + 9)
+    const copied = readdirSync(at('sorted')).flatMap((name) => readdirSync(join(at('sorted'), name)))
+    expect(copied).toHaveLength(8)
+
+    const own = await kestrel(
+      ['predict', join(at('pictures'), 'shell', '01.jpg'), '--model', at('project'), '--json'],
+      { env },
+    )
+    const answer = z
+      .object({
+        classes: z.array(z.string()),
+        pictures: z.array(z.object({ probabilities: z.record(z.string(), z.number()) })),
+      })
+      .parse(JSON.parse(own.stdout))
+    expect(answer.classes).toEqual(['leaf', 'shell'])
+    const sum = Object.values(answer.pictures[0]!.probabilities).reduce((a, b) => a + b)
+    expect(sum).toBeCloseTo(1, 5)
+  })
+
+  it('refuses a folder that holds something else', async () => {
+    const { code, stderr } = await kestrel(['run', at('pictures'), '--out', at('pictures')], { env })
+    expect(code).toBe(1)
+    expect(stderr).toContain('is not empty')
+  })
+
+  it('ends with 130 when it is interrupted, keeps what was read and goes on', async () => {
+    const args = ['run', at('pictures'), '--out', at('interrupted'), '--json']
+    let sent = false
+    const first = await kestrel(args, {
+      env,
+      onStderr(text, kill) {
+        if (sent || !text.includes('Training …')) return
+        sent = true
+        kill('SIGINT')
+      },
+    })
+    expect(first.code).toBe(130)
+    expect(first.stderr).toContain('what is finished is kept')
+    expect(errorSchema.parse(JSON.parse(first.stdout)).error.code).toBe('stopped')
+    const again = await kestrel(args, { env })
+    expect(again.code).toBe(0)
+    expect(runResultSchema.parse(JSON.parse(again.stdout)).images.read).toBe(16)
+  })
+})
+
+describeWithShared('kestrel with a real backbone', ['backbones/mobilenet_v1_0.25_128'], () => {
+  const backbone = 'mobilenet_v1_0.25_128'
+  const at = (name: string): string => join(folder, name)
+  const run = async (...more: string[]) => {
+    const { code, stdout, stderr } = await kestrel(
+      ['run', at('finds'), '--out', at('finds-project'), '--backbone', backbone, '--json', ...more],
+      { env: { ...env, KESTREL_BACKBONES: sharedPath('backbones') } },
+    )
+    if (code !== 0) throw new Error(stderr)
+    return runResultSchema.parse(JSON.parse(stdout))
+  }
+
+  it('looks for what has changed when it runs again', async () => {
+    copySample(at('finds'), ['feather', 'leaf', 'shell'], 20)
+    const first = await run('--folds', '5')
+    expect(first).toMatchObject({ backbone, recipe: 'head', images: { read: 60 } })
+    expect(first.folds?.accuracy).toHaveLength(5)
+    const pooled = first.folds?.pooled.confusion.flat().reduce((a, b) => a + b)
+    expect(pooled).toBe(first.split.train + first.split.val)
+
+    // One picture goes to another label, one is new, one is gone.
+    renameSync(join(at('finds'), 'leaf', '01.jpg'), join(at('finds'), 'shell', 'from-leaf.jpg'))
+    copySample(at('finds'), ['feather'], 21)
+    renameSync(join(at('finds'), 'leaf', '02.jpg'), at('put-away.jpg'))
+    const second = await run()
+    expect(second.images).toEqual({ read: 60, duplicates: 0, skipped: [] })
+    const supports = (result: typeof second) =>
+      result.classes.map((_, c) =>
+        [result.metrics.val, result.metrics.test].reduce(
+          (sum, part) => sum + (part?.per_class[c]?.support ?? 0),
+          0,
+        ),
+      )
+    expect(second.split.train + second.split.val + second.split.test).toBe(60)
+    expect(supports(second).reduce((a, b) => a + b)).toBe(second.split.val + second.split.test)
+    expect(second.folds).toBeUndefined()
+  })
+
+  it('gives the same figures for the same seed', async () => {
+    const [one, two] = [await run('--seed', '9'), await run('--seed', '9')]
+    expect(two.metrics.test?.confusion).toEqual(one.metrics.test?.confusion)
+    expect(two.split).toEqual(one.split)
+  })
+
+  it('tests on a folder of its own', async () => {
+    copySample(at('tests'), ['feather', 'leaf', 'shell'], 30)
+    for (const label of ['feather', 'leaf', 'shell'])
+      for (const name of readdirSync(join(at('tests'), label))
+        .sort()
+        .slice(0, 24))
+        await rm(join(at('tests'), label, name))
+    const { code, stdout } = await kestrel(
+      [
+        'run',
+        at('finds'),
+        '--out',
+        at('with-tests'),
+        '--test-folder',
+        at('tests'),
+        '--backbone',
+        backbone,
+        '--json',
+      ],
+      { env: { ...env, KESTREL_BACKBONES: sharedPath('backbones') } },
+    )
+    expect(code).toBe(0)
+    const result = runResultSchema.parse(JSON.parse(stdout))
+    expect(result.split.test).toBe(18)
+    expect(result.metrics.test?.per_class.map(({ support }) => support)).toEqual([6, 6, 6])
+  })
+
+  it('writes features as a NumPy array with the list of files', async () => {
+    const out = at('features.npy')
+    const { code, stdout } = await kestrel(
+      ['features', at('tests'), '--backbone', backbone, '--out', out, '--json'],
+      { env: { ...env, KESTREL_BACKBONES: sharedPath('backbones') } },
+    )
+    expect(code).toBe(0)
+    const answer = z.object({ shape: z.array(z.int()), files: z.string() }).parse(JSON.parse(stdout))
+    expect(answer.shape).toEqual([18, 256])
+    expect(readFileSync(answer.files, 'utf8').trim().split('\n')).toHaveLength(18)
+    expect(readFileSync(out).length).toBe(128 + 18 * 256 * 4)
+  })
+})
