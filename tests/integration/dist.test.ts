@@ -121,7 +121,23 @@ describe.skipIf(!packable)('the packaged app', () => {
     })
     expect(doctor.stderr).not.toContain('Cannot find')
     expect(doctor.status).toBe(0)
-    expect(JSON.parse(doctor.stdout)).toBeTypeOf('object')
+    const { engines } = JSON.parse(doctor.stdout) as { engines: { id: string; available: boolean }[] }
+    expect(engines).toContainEqual(expect.objectContaining({ id: 'onnx', available: true }))
+  })
+
+  it('loads its native modules from beside the archive, and from nowhere else', () => {
+    const script = `
+      const native = ['sharp', 'better-sqlite3', 'onnxruntime-node']
+      for (const name of native) await import(name)
+      const loaded = process.report.getReport().sharedObjects
+      console.log(JSON.stringify(loaded.filter((path) => path.includes('node_modules'))))`
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+      cwd: beside,
+    })
+    const loaded = JSON.parse(stdout || `["${stderr}"]`) as string[]
+    expect(loaded.length).toBeGreaterThanOrEqual(2)
+    expect(loaded.filter((path) => !path.startsWith(beside))).toEqual([])
   })
 
   it('has the fuses set', async () => {
