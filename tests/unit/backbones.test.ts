@@ -73,7 +73,6 @@ const entry = (url: string, changes: Partial<CatalogueEntry> = {}): CatalogueEnt
   featureLength: tinyFeatureLength,
   bytes: bytes.length,
   licence: 'MIT',
-  expectedRate: 100,
   preprocessing: scalingText.parse('(x/255-(0.485,0.456,0.406))/(0.229,0.224,0.225) RGB'),
   hash: { algorithm: 'sha256', value: sha256 },
   publishedIn: 'here',
@@ -242,11 +241,14 @@ describe('backbones', () => {
     await rates.noteFeatures('tiny', 5, 1)
     expect(rates.features('tiny')).toBeNull()
     await rates.noteFeatures('tiny', 100, 2)
-    await rates.noteFit(1e6, 0.5)
+    await rates.noteFit(1e6, 0.5, false)
+    expect(rates.fit(true)).toBe(2e6)
+    await rates.noteFit(1e6, 0.1, true)
+    expect(rates.fit(true)).toBe(1e7)
     expect(createRates(file).features('tiny')).toBe(50)
-    expect(createRates(file).fit()).toBe(2e6)
+    expect(createRates(file).fit(false)).toBe(2e6)
     await writeFile(file, 'broken')
-    expect(createRates(file).fit()).toBeNull()
+    expect(createRates(file).fit(true)).toBeNull()
   })
 })
 

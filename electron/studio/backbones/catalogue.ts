@@ -16,8 +16,6 @@ const catalogueEntrySchema = z.object({
   featureLength: z.int().positive(),
   bytes: z.int().positive(),
   licence: z.string(),
-  /** Pictures per second to expect on two ordinary cores, before anything was measured. */
-  expectedRate: z.number().positive(),
   preprocessing: scalingText,
   hash: z.object({
     algorithm: z.enum(['sha256', 'sha1', 'md5']),

@@ -8,17 +8,20 @@ const ratesSchema = z.object({
   version: z.literal(1),
   /** Pictures per second from file to feature, by backbone. */
   features: z.record(z.string(), z.number().positive()),
-  /** Work of head fits per second (`fitWork` of shared/domain/forecast.ts). */
+  /** Work of head fits per second (`fitWork` of shared/domain/forecast.ts), from nothing. */
   fit: z.number().positive().nullable(),
+  /** The same, begun where an earlier training ended. */
+  warmFit: z.number().positive().nullable().default(null),
 })
 type Rates = z.infer<typeof ratesSchema>
 
 export interface MeasuredRatesStore {
   features(backboneId: string): number | null
-  fit(): number | null
+  /** @param warm begun where an earlier training ended: several times as fast */
+  fit(warm: boolean): number | null
   /** Takes a measurement in; too small ones say more about the start than about the speed and are left out. */
   noteFeatures(backboneId: string, pictures: number, seconds: number): Promise<void>
-  noteFit(work: number, seconds: number): Promise<void>
+  noteFit(work: number, seconds: number, warm: boolean): Promise<void>
 }
 
 const MIN_PICTURES = 20
@@ -39,7 +42,7 @@ export function createRates(file: string): MeasuredRatesStore {
   }
   return {
     features: (id) => rates.features[id] ?? null,
-    fit: () => rates.fit,
+    fit: (warm) => (warm ? (rates.warmFit ?? rates.fit) : rates.fit),
     async noteFeatures(id, pictures, seconds) {
       if (pictures < MIN_PICTURES) return
       const rate = updateRate(rates.features[id] ?? null, pictures, seconds)
@@ -47,16 +50,17 @@ export function createRates(file: string): MeasuredRatesStore {
       rates.features[id] = rate
       await save()
     },
-    async noteFit(work, seconds) {
+    async noteFit(work, seconds, warm) {
       if (seconds < MIN_FIT_SECONDS) return
-      rates.fit = updateRate(rates.fit, work, seconds)
+      const which = warm ? 'warmFit' : 'fit'
+      rates[which] = updateRate(rates[which], work, seconds)
       await save()
     },
   }
 }
 
 function read(file: string): Rates {
-  const none: Rates = { version: 1, features: {}, fit: null }
+  const none: Rates = { version: 1, features: {}, fit: null, warmFit: null }
   try {
     const parsed = ratesSchema.safeParse(JSON.parse(readFileSync(file, 'utf8')))
     return parsed.success ? parsed.data : none

@@ -17,6 +17,7 @@ import type { TrainerPool } from '../trainer-client/pool.ts'
 import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
 import { passportOf } from './passport.ts'
+import { findWarmStart } from './warm-start.ts'
 import type { TrainingPlan } from './plan.ts'
 
 export interface RunTrainingPorts {
@@ -57,7 +58,7 @@ export async function runTraining(
       const { id, name, sha256, licence } = backbone
       facts = { ...facts, backbone: { id, name, sha256, licence } }
     }
-    const warm = warmStartOf(project, run, backbone)
+    const warm = backbone ? findWarmStart(project, backbone.sha256, run.classes) : undefined
     facts = { ...facts, warmStartFrom: warm?.id ?? null }
     const result = await train(ports, project, run, plan, backbone, warm, draft, job, steps.add)
     steps.flush()
@@ -77,7 +78,7 @@ export async function runTraining(
       const state = result.stopped ? 'stopped' : 'done'
       runs.end(run.id, { state, facts, error: null, endedAt: Date.now() })
     })
-    await noteRates(ports, run, plan, result)
+    await noteRates(ports, run, plan, result, warm !== undefined)
     return {
       runId: run.id,
       testAccuracy: facts.testAccuracy,
@@ -113,22 +114,6 @@ async function prepared(
   if (run.config.recipe === 'pixels' || run.config.backboneId === null) return null
   job.update({ stage: 'preparing', done: 0, total: null })
   return await backbones.ensure(run.config.backboneId)
-}
-
-/** The newest model with the same classes and backbone: the fit begins where that one ended. */
-function warmStartOf(
-  project: OpenProject,
-  run: RunRecord,
-  backbone: ReadyBackbone | null,
-): RunRecord | undefined {
-  if (!backbone) return undefined
-  const names = (classes: RunRecord['classes']): string => JSON.stringify(classes.map(({ name }) => name))
-  return project
-    .use(createRunsRepository)
-    .newestWithModel(
-      (other) =>
-        other.facts.backbone?.sha256 === backbone.sha256 && names(other.classes) === names(run.classes),
-    )
 }
 
 async function train(
@@ -249,6 +234,7 @@ async function noteRates(
   run: RunRecord,
   plan: TrainingPlan,
   { timings, features, featureLength }: TrainResult,
+  warm: boolean,
 ): Promise<void> {
   const fit = timings.train_s + timings.evaluate_s
   if (run.config.recipe === 'pixels')
@@ -262,5 +248,6 @@ async function noteRates(
       folds: run.config.folds,
     }),
     fit,
+    warm,
   )
 }

@@ -3,6 +3,7 @@ import { forecastTraining } from '#shared/domain/forecast.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { cachedPictures } from '#shared/util/feature-cache-format.ts'
 import { expectedRateOf } from '../backbones/known-architectures.ts'
+import type { ReadyBackbone } from '../backbones/service.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
 import type { Log } from '../log.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
@@ -13,6 +14,7 @@ import { freezeRun } from './freeze.ts'
 import { leftOut, planTraining } from './plan.ts'
 import type { TrainingPlan } from './plan.ts'
 import { PIXELS, runTraining } from './run-training.ts'
+import { findWarmStart } from './warm-start.ts'
 import type { RunTrainingPorts } from './run-training.ts'
 
 export interface TrainingPorts extends RunTrainingPorts {
@@ -106,27 +108,27 @@ export function createTrainingService(ports: TrainingPorts) {
     const id = config.backboneId ?? (await backbones.recommended())
     const backbone = (await backbones.list()).find((candidate) => candidate.id === id)
     if (!backbone) throw noBackbone()
+    const prepared = await backbones.prepared(backbone.id)
+    const warm = prepared !== null && findWarmStart(project, prepared.sha256, plan.classes) !== undefined
     return forecastTraining({
       pictures: count,
-      cached: await countCached(project, plan, backbone.id),
+      cached: prepared ? await countCached(project, plan, prepared) : 0,
       featureLength: backbone.featureLength,
       classes: plan.classes.length,
       folds: config.folds,
-      measured: { features: backbone.rate, fit: rates.fit() },
+      measured: { features: backbone.rate, fit: rates.fit(warm) },
       expectedFeatureRate: expectedRateOf(backbone.architecture, backbone.inputSize),
     })
   }
 
-  /** Only of a backbone that was prepared: another one cannot have been used yet. */
-  async function countCached(project: OpenProject, plan: TrainingPlan, id: string): Promise<number> {
-    const identity = await backbones.prepared(id)
-    if (!identity) return 0
-    const cached = await cachedPictures(project.paths.features, {
-      backboneSha256: identity.sha256,
-      preprocessing: identity.preprocessing,
-      featureLength: identity.featureLength,
-    })
-    return plan.pictures.filter(({ sha256 }) => cached.has(sha256)).length
+  async function countCached(
+    project: OpenProject,
+    plan: TrainingPlan,
+    { sha256, preprocessing, featureLength }: ReadyBackbone,
+  ): Promise<number> {
+    const identity = { backboneSha256: sha256, preprocessing, featureLength }
+    const cached = await cachedPictures(project.paths.features, identity)
+    return plan.pictures.filter((picture) => cached.has(picture.sha256)).length
   }
 
   async function start({
@@ -140,7 +142,7 @@ export function createTrainingService(ports: TrainingPorts) {
     const backboneId =
       config.recipe === 'pixels' ? null : (config.backboneId ?? (await backbones.recommended()))
     if (config.recipe === 'head' && backboneId === null) throw noBackbone()
-    const plan = planTraining(project, config)
+    const plan = planFor(project, config)
     const { unlabelled } = leftOut(project)
     const [blocker] = checkPlan({ plan, unlabelled, hasBackbone: backboneId !== null }).blockers
     if (blocker)
