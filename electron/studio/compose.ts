@@ -40,7 +40,7 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
     lastAccuracy: (project) => training.lastAccuracy(project),
   })
   const { bus, jobs, registry, settings, sources, projects, imports, pictures } = base
-  const training = await composeTraining({
+  const training = composeTraining({
     version,
     mode,
     oneShot: options.oneShot,
