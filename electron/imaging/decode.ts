@@ -1,8 +1,9 @@
 import type { RgbPicture } from '#shared/domain/preprocessing/index.ts'
 import { decodeBmp } from './bmp.ts'
+import { isSrgb, toSrgb } from './colour-profile.ts'
 import { readHeader, type PictureHeader } from './header.ts'
 import { decodeHeic } from './heic.ts'
-import { heicProfile, wrapAsTiff } from './heic-profile.ts'
+import { heicProfile } from './heic-profile.ts'
 import { turnUpright } from './orientation.ts'
 import { readBytes } from './read-bytes.ts'
 import { damaged, tooManyPixels } from './refusals.ts'
@@ -87,7 +88,7 @@ async function decodeByLibvips(
   background: Background,
   strictness: Strictness,
 ): Promise<RgbPicture> {
-  let pipeline = openEncoded(bytes, strictness)
+  let pipeline = openEncoded(bytes, strictness, { ignoreIcc: header.ignoreProfile })
   if (header.turnedBy === 'libvips') pipeline = pipeline.autoOrient()
   if (header.hasAlpha) {
     const [r, g, b] = background
@@ -120,12 +121,9 @@ async function decodeHeicToRgb(bytes: Uint8Array, background: Background): Promi
   const rgb = flatten(data, background)
   const profile = heicProfile(bytes)
   if (profile === null) return { data: rgb, width, height, damaged: false }
-  // Phones write wide colours (Display P3). libvips turns them into sRGB when it gets them with their profile.
-  const converted = await openEncoded(wrapAsTiff(rgb, width, height, profile), 'tolerant')
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer()
-  return { data: threeChannels(converted, 3), width, height, damaged: false }
+  // Phones write wide colours (Display P3).
+  const srgb = (await isSrgb(profile)) ? rgb : await toSrgb(rgb, width, height, profile)
+  return { data: srgb, width, height, damaged: false }
 }
 
 /**

@@ -1,5 +1,7 @@
 import { readBmpHeader } from './bmp.ts'
+import { isSrgb } from './colour-profile.ts'
 import { probeHeic } from './heic.ts'
+import { readPlainJpegHeader } from './jpeg-header.ts'
 import { readExif, readXmpOrientation, swapsSides, type Orientation } from './orientation.ts'
 import { checkSize, damaged } from './refusals.ts'
 import { openEncoded } from './sharp.ts'
@@ -16,7 +18,8 @@ export interface PictureHeader {
   /** Who turns the picture upright: nobody has to, libvips by EXIF, or we by XMP, which libvips does not know. */
   turnedBy: 'nobody' | 'libvips' | 'us'
   hasAlpha: boolean
-  hasProfile: boolean
+  /** The colour profile in the file, if any, says sRGB and is not worth applying. */
+  ignoreProfile: boolean
   /** Printing colours, which browsers show wrongly or not at all. */
   cmyk: boolean
   exifBroken: boolean
@@ -33,20 +36,39 @@ export const uprightSize = (header: PictureHeader): { width: number; height: num
  * @throws KestrelError picture-too-large, picture-damaged (no header to be read), format-unsupported
  */
 export async function readHeader(bytes: Uint8Array, format: PictureFormat): Promise<PictureHeader> {
-  const header = (format === 'jpeg' ? plainJpegHeader(bytes) : null) ?? (await thoroughHeader(bytes, format))
+  const header =
+    (format === 'jpeg' ? await plainJpegHeader(bytes) : null) ?? (await thoroughHeader(bytes, format))
   checkSize(header.width, header.height)
   return header
+}
+
+/** Nearly all JPEGs: read here, because asking libvips takes several times as long. */
+async function plainJpegHeader(bytes: Uint8Array): Promise<PictureHeader | null> {
+  const plain = readPlainJpegHeader(bytes)
+  if (plain === null) return null
+  const { width, height, profile, exifBroken } = plain
+  return {
+    format: 'jpeg',
+    width,
+    height,
+    orientation: 1,
+    turnedBy: 'nobody',
+    hasAlpha: false,
+    ignoreProfile: profile !== null && (await isSrgb(profile)),
+    cmyk: false,
+    exifBroken,
+  }
 }
 
 async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise<PictureHeader> {
   const upright = { orientation: 1, turnedBy: 'nobody', cmyk: false, exifBroken: false } as const
   if (format === 'bmp') {
     const { width, height, hasAlpha } = readBmpHeader(bytes)
-    return { format, width, height, hasAlpha, hasProfile: false, ...upright }
+    return { format, width, height, hasAlpha, ignoreProfile: false, ...upright }
   }
   if (format === 'heic') {
     const { width, height } = await probeHeic(bytes)
-    return { format, width, height, hasAlpha: false, hasProfile: false, ...upright }
+    return { format, width, height, hasAlpha: false, ignoreProfile: false, ...upright }
   }
   const claimed = claimedSize(bytes, format)
   if (claimed !== null) checkSize(claimed.width, claimed.height)
@@ -70,7 +92,7 @@ async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise
     orientation,
     turnedBy: orientation === 1 ? 'nobody' : byExif !== null ? 'libvips' : 'us',
     hasAlpha: metadata.hasAlpha,
-    hasProfile: metadata.icc !== undefined,
+    ignoreProfile: metadata.icc !== undefined && (await isSrgb(metadata.icc)),
     cmyk: metadata.space === 'cmyk',
     exifBroken: exif?.broken ?? false,
   }
@@ -87,66 +109,4 @@ function claimedSize(bytes: Uint8Array, format: PictureFormat): { width: number;
     return { width: view.getUint16(6, true), height: view.getUint16(8, true) }
   }
   return null
-}
-
-/**
- * The header of an ordinary JPEG, read here because it is several times faster than asking libvips and most pictures
- * are one. Layout: ITU-T T.81, annex B.
- * @returns null when the file is not ordinary (turned, CMYK, XMP orientation, header not understood)
- */
-function plainJpegHeader(bytes: Uint8Array): PictureHeader | null {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let at = 2
-  let size: { width: number; height: number } | null = null
-  let hasProfile = false
-  let exifBroken = false
-  while (at + 4 <= bytes.length) {
-    if (bytes[at] !== 0xff) return null
-    const marker = bytes[at + 1]!
-    if (marker === 0xff) {
-      at++
-      continue
-    }
-    const length = view.getUint16(at + 2)
-    const end = at + 2 + length
-    if (length < 2 || end > bytes.length) return null
-    if (marker === 0xda) break
-    // Frame headers; C4, C8 and CC are tables.
-    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
-      const components = bytes[at + 9]
-      if (length < 8 || bytes[at + 4] !== 8 || (components !== 1 && components !== 3)) return null
-      size = { height: view.getUint16(at + 5), width: view.getUint16(at + 7) }
-    } else if (marker === 0xe1) {
-      const segment = bytes.subarray(at + 4, end)
-      if (startsWith(segment, 'Exif\0\0')) {
-        const exif = readExif(segment)
-        exifBroken ||= exif.broken
-        if (exif.orientation !== null && exif.orientation !== 1) return null
-      } else if (startsWith(segment, 'http://ns.adobe.com/xap/1.0/')) {
-        const orientation = readXmpOrientation(segment)
-        if (orientation !== null && orientation !== 1) return null
-      }
-    } else if (marker === 0xe2 && startsWith(bytes.subarray(at + 4, end), 'ICC_PROFILE\0')) {
-      hasProfile = true
-    }
-    at = end
-  }
-  // A height of 0 is said later in the file (DNL); libvips may know.
-  if (size === null || size.width === 0 || size.height === 0) return null
-  return {
-    format: 'jpeg',
-    ...size,
-    orientation: 1,
-    turnedBy: 'nobody',
-    hasAlpha: false,
-    hasProfile,
-    cmyk: false,
-    exifBroken,
-  }
-}
-
-function startsWith(bytes: Uint8Array, text: string): boolean {
-  if (bytes.length < text.length) return false
-  for (let i = 0; i < text.length; i++) if (bytes[i] !== text.charCodeAt(i)) return false
-  return true
 }

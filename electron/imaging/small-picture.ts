@@ -35,7 +35,7 @@ export async function renderSmall(
     return { data, width: info.width, height: info.height, alpha: 1, damaged: picture.damaged }
   }
   return tolerantly(async (strictness) => {
-    const opened = openEncoded(bytes, strictness)
+    const opened = openEncoded(bytes, strictness, { ignoreIcc: header.ignoreProfile })
     const upright = header.turnedBy === 'libvips' ? opened.autoOrient() : opened
     const { data, info } = await fitInto(upright, edge)
       .toColourspace('srgb')

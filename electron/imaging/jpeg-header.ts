@@ -1,0 +1,74 @@
+import { readExif, readXmpOrientation } from './orientation.ts'
+
+export interface PlainJpegHeader {
+  width: number
+  height: number
+  /** The ICC profile. */
+  profile: Uint8Array | null
+  exifBroken: boolean
+}
+
+const EXIF = 'Exif\0\0'
+const XMP = 'http://ns.adobe.com/xap/1.0/'
+const ICC = 'ICC_PROFILE\0'
+
+/**
+ * The header of an ordinary JPEG: grey or colour, 8 bits, upright. Layout: ITU-T T.81, annex B; profiles: ICC.1, annex B.4.
+ * @returns null when the file is not ordinary (turned, CMYK, XMP orientation) or its header is not understood
+ */
+export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const profileParts: Uint8Array[] = []
+  let size: { width: number; height: number } | null = null
+  let exifBroken = false
+  let at = 2
+  while (at + 4 <= bytes.length) {
+    if (bytes[at] !== 0xff) return null
+    const marker = bytes[at + 1]!
+    if (marker === 0xff) {
+      at++
+      continue
+    }
+    const length = view.getUint16(at + 2)
+    const end = at + 2 + length
+    if (length < 2 || end > bytes.length) return null
+    if (marker === 0xda) break
+    const segment = bytes.subarray(at + 4, end)
+    // Frame headers; C4, C8 and CC are tables.
+    if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
+      if (segment.length < 6 || segment[0] !== 8 || (segment[5] !== 1 && segment[5] !== 3)) return null
+      size = { height: view.getUint16(at + 5), width: view.getUint16(at + 7) }
+    } else if (marker === 0xe1 && startsWith(segment, EXIF)) {
+      const exif = readExif(segment)
+      exifBroken ||= exif.broken
+      if (exif.orientation !== null && exif.orientation !== 1) return null
+    } else if (marker === 0xe1 && startsWith(segment, XMP)) {
+      const orientation = readXmpOrientation(segment)
+      if (orientation !== null && orientation !== 1) return null
+    } else if (marker === 0xe2 && startsWith(segment, ICC) && segment.length > 14) {
+      // Long profiles come in numbered pieces, counted from 1.
+      profileParts[segment[12]! - 1] = segment.subarray(14)
+    }
+    at = end
+  }
+  // A height of 0 is said later in the file (DNL); libvips may know.
+  if (size === null || size.width === 0 || size.height === 0) return null
+  return { ...size, profile: joined(profileParts), exifBroken }
+}
+
+function joined(parts: Uint8Array[]): Uint8Array | null {
+  if (parts.length === 0) return null
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of Object.values(parts)) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+function startsWith(bytes: Uint8Array, text: string): boolean {
+  if (bytes.length < text.length) return false
+  for (let i = 0; i < text.length; i++) if (bytes[i] !== text.charCodeAt(i)) return false
+  return true
+}
