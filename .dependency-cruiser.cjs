@@ -45,6 +45,7 @@ module.exports = {
       '^shared/',
       '^electron/imaging/',
       '^electron/studio/',
+      '^electron/trainer/',
     ]),
     only(
       'main-is-thin',
@@ -58,11 +59,13 @@ module.exports = {
     ]),
     {
       name: 'features-stand-alone',
-      comment:
-        'A feature of the page does not import another one; what both need lives in components or composables.',
+      comment: "A feature of the page uses another one's store and queries, never its insides.",
       severity: 'error',
       from: { path: '^renderer/features/([^/]+)/' },
-      to: { path: '^renderer/features/', pathNot: '^renderer/features/$1/' },
+      to: {
+        path: '^renderer/features/',
+        pathNot: ['^renderer/features/$1/', '^renderer/features/[^/]+/(store|queries)[.]ts$'],
+      },
     },
     packageOnlyIn(
       'electron-in-the-shell',

@@ -2,10 +2,8 @@ import { createRouter, createWebHistory } from 'vue-router'
 import type { RouteRecordRaw } from 'vue-router'
 import ProjectShell from './ProjectShell.vue'
 import NotFound from './NotFound.vue'
-
-/** The five steps, in order. */
-export const steps = ['pictures', 'train', 'results', 'use', 'export'] as const
-export type Step = (typeof steps)[number]
+import { steps } from './steps.ts'
+import type { Step } from './steps.ts'
 
 const stepViews: Record<Step, () => Promise<unknown>> = {
   pictures: () => import('../features/dataset/DatasetView.vue'),

@@ -3,7 +3,7 @@ import { computed } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { queryKeys, useStudio } from '../client/index.ts'
 import { useFormat, useJobs, useProject } from '../composables/index.ts'
-import type { Step } from './router.ts'
+import type { Step } from './steps.ts'
 
 export interface StepState {
   name: Step
