@@ -1,6 +1,15 @@
 import { assignFolds } from '#shared/domain/splits.ts'
 import { KestrelError } from '#shared/errors/index.ts'
-import { defaultStrength, fitOne, fitPath, refitPath, settled, silent, strengthGrid } from './path.ts'
+import {
+  checking,
+  defaultStrength,
+  fitOne,
+  fitPath,
+  refitPath,
+  settled,
+  silent,
+  strengthGrid,
+} from './path.ts'
 import type { Cut, FitControl, Tried } from './path.ts'
 import type { SoftmaxProblem } from './problem.ts'
 
@@ -98,7 +107,7 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
     warm?.final ?? selection,
     control,
     path.steps,
-    settled,
+    usable?.smallChange ? checking : settled,
   )
   // A final fit broken off is still closer to the optimum than the selection it began from, unless it diverged.
   return {
