@@ -22,9 +22,12 @@ export async function run(command: RunCommand, context: CliContext): Promise<voi
   const testFolder = command.testFolder === null ? null : await requireFolder(command.testFolder)
   const out = resolve(command.out)
   await withStudio(context, async (studio) => {
-    // With features in the cache the fit is short: the trainer starts while the folder is looked through.
+    // With features in the cache the fit is short: the trainer starts, and loads its engine, while the folder is
+    // looked through.
     if (existsSync(join(out, 'project.db')))
-      studio.pool.warmUp().catch((error: unknown) => studio.log.warn('the warm trainer did not start', error))
+      studio.pool
+        .quick<'hello'>({ kind: 'hello' })
+        .catch((error: unknown) => studio.log.warn('the warm trainer did not start', error))
     const [config, { projectId }] = await Promise.all([
       configOf(command, studio, terminal.say),
       studio.projects.openOrCreateAt(out, basename(out)),
