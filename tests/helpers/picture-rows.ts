@@ -13,7 +13,6 @@ export const pictureRow = (index: number, changes: Partial<NewPicture> = {}): Ne
   height: 100,
   orientation: 1,
   perceptualHash: ((index * 2654435761) % 2 ** 32).toString(16).padStart(16, '0'),
-  thumbnail: 'jpg',
   sharpness: ((index * 17) % 1000) / 10,
   brightness: 0.5,
   findings: [],

@@ -5,7 +5,7 @@ import type { OpenProject } from '../projects/open-project.ts'
 import { createLabellingRepository } from '../storage/labelling-repository.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createPicturesRepository } from '../storage/pictures-repository.ts'
-import { createPictureFiles } from './originals.ts'
+import { createKeepOriginal } from './originals.ts'
 import type { PictureReader } from './picture-reader.ts'
 
 /** Puts single pictures into a project: what the person answered with ✓ or ✗ in Use. */
@@ -14,8 +14,8 @@ export function createAddPicture({ reader }: { reader: PictureReader }): AddPict
     async addPicture(project, { path, name, label }) {
       const pictures = project.use(createPicturesRepository)
       const picture = await reader.readForImport(path)
-      const files = createPictureFiles(project)
-      const [file] = await Promise.all([files.keepOriginal(path, picture), files.keepThumbnail(picture)])
+      const file = await createKeepOriginal(project)(path, picture)
+      project.thumbnails.put([{ sha256: picture.sha256, bytes: picture.thumbnail.bytes }])
       const result = project.db.transaction(() => {
         const labelId = label === null ? null : labelIdOf(project, label)
         const existing = pictures.findBySha256(picture.sha256)
@@ -29,7 +29,6 @@ export function createAddPicture({ reader }: { reader: PictureReader }): AddPict
         }
         const pictureId = pictures.insert({
           ...picture,
-          thumbnail: picture.thumbnail.ending,
           name,
           file,
           stored: 'copy',

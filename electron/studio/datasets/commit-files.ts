@@ -138,6 +138,14 @@ export function createCommitter(project: OpenProject, options: CommitOptions) {
     known: (sha256: string): boolean => pictures.findBySha256(sha256) !== undefined,
     /** @returns how many of each kind there were */
     commit(results: readonly FileResult[]): CommitSums {
+      // First the thumbnails: a picture that is in the list can be shown.
+      project.thumbnails.put(
+        results.flatMap((result) =>
+          result.kind === 'new'
+            ? [{ sha256: result.picture.sha256, bytes: result.picture.thumbnail.bytes }]
+            : [],
+        ),
+      )
       return project.db.transaction(() => {
         const outcomes = results.map((result) => ({
           position: result.file.position,

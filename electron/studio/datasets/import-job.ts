@@ -10,7 +10,7 @@ import type { ImportFile } from '../storage/imports-repository.ts'
 import { createCommitter } from './commit-files.ts'
 import type { CommitSums } from './commit-files.ts'
 import type { ImportOptions } from './import-options.ts'
-import { createPictureFiles } from './originals.ts'
+import { createKeepOriginal } from './originals.ts'
 import type { PictureReader } from './picture-reader.ts'
 import { readFiles } from './read-files.ts'
 import { scan } from './scan.ts'
@@ -36,7 +36,7 @@ const COMMIT_FILES = 64
 const COMMIT_MS = 250
 const ANNOUNCE_MS = 700
 /** Pictures in work at a time. While one is decoded others are read, hashed or written. */
-export const parallelReads = (): number => Math.max(4, availableParallelism() * 2)
+export const parallelReads = (): number => Math.min(24, Math.max(4, availableParallelism() * 3))
 
 /**
  * Reads what was dropped into the project. What has to be done is in the database, so a crash or a closed window only
@@ -115,7 +115,7 @@ async function readAll(
   try {
     const results = readFiles(waitingFiles(imports, importId), {
       reader,
-      files: createPictureFiles(project),
+      keepOriginal: createKeepOriginal(project),
       storage: options.storage,
       parallel: parallelReads(),
       known: committer.known,

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
-import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { constants, mkdirSync } from 'node:fs'
+import { copyFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OpenProject } from '../projects/open-project.ts'
 import type { ReadPicture } from './picture-reader.ts'
-import { thumbnailPath } from './thumbnails.ts'
 
 const endings: Readonly<Record<string, string>> = { jpeg: 'jpg', tiff: 'tif' }
 
@@ -12,53 +11,29 @@ const endings: Readonly<Record<string, string>> = { jpeg: 'jpg', tiff: 'tif' }
 export const originalPlace = ({ sha256, format }: Pick<ReadPicture, 'sha256' | 'format'>): string =>
   `images/${sha256.slice(0, 2)}/${sha256}.${endings[format] ?? format}`
 
-export interface PictureFiles {
-  /** Copies the original into the project; costs next to nothing where the disk can share blocks. */
-  keepOriginal(path: string, picture: ReadPicture): Promise<string>
-  keepThumbnail(picture: ReadPicture): Promise<void>
-}
+/** Copies an original into the project. @returns its place, relative to the project folder */
+export type KeepOriginal = (path: string, picture: Pick<ReadPicture, 'sha256' | 'format'>) => Promise<string>
 
-/** Writes a project's picture files: beside first, then renamed, so that a file with its final name is whole. */
-export function createPictureFiles(project: OpenProject): PictureFiles {
-  const made = new Map<string, Promise<unknown>>()
-  /** Each of the 256 folders is made once. */
-  const ensureFolder = (folder: string): Promise<unknown> => {
-    const known = made.get(folder) ?? mkdir(folder, { recursive: true })
-    made.set(folder, known)
-    return known
-  }
-
-  async function place(
-    folder: string,
-    target: string,
-    write: (beside: string) => Promise<void>,
-  ): Promise<void> {
-    await ensureFolder(folder)
+/**
+ * Copies are written beside first, then renamed, so that a file with its final name is whole. Where the disk can share
+ * blocks a copy costs next to nothing.
+ */
+export function createKeepOriginal(project: OpenProject): KeepOriginal {
+  const made = new Set<string>()
+  return async (path, picture) => {
+    const relative = originalPlace(picture)
+    const folder = join(project.paths.images, picture.sha256.slice(0, 2))
+    // Each of the 256 folders is made once.
+    if (!made.has(folder)) mkdirSync(folder, { recursive: true })
+    made.add(folder)
     const beside = join(project.paths.temporary, `${randomUUID()}.part`)
     try {
-      await write(beside)
-      await rename(beside, target)
+      await copyFile(path, beside, constants.COPYFILE_FICLONE)
+      await rename(beside, join(project.folder, relative))
     } catch (error) {
       await rm(beside, { force: true })
       throw error
     }
-  }
-
-  return {
-    async keepOriginal(path, picture) {
-      const relative = originalPlace(picture)
-      const target = join(project.folder, relative)
-      await place(join(project.paths.images, picture.sha256.slice(0, 2)), target, (beside) =>
-        copyFile(path, beside, constants.COPYFILE_FICLONE),
-      )
-      return relative
-    },
-    async keepThumbnail(picture) {
-      const { sha256, thumbnail } = picture
-      const target = thumbnailPath(project, { sha256, thumbnail: thumbnail.ending })
-      await place(join(project.paths.thumbnails, picture.sha256.slice(0, 2)), target, (beside) =>
-        writeFile(beside, picture.thumbnail.bytes),
-      )
-    },
+    return relative
   }
 }

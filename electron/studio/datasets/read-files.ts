@@ -1,19 +1,16 @@
 import { KestrelError, toKestrelError } from '#shared/errors/index.ts'
 import type { ImportFile } from '../storage/imports-repository.ts'
-import type { PictureFiles } from './originals.ts'
+import type { KeepOriginal } from './originals.ts'
 import type { KnownPicture, PictureReader, ReadPicture } from './picture-reader.ts'
 
-/** Without the thumbnail's bytes: results wait for their turn, and memory stays flat. */
-export type ReadFacts = Omit<ReadPicture, 'thumbnail'> & { thumbnail: string }
-
 export type FileResult =
-  | { file: ImportFile; kind: 'new'; picture: ReadFacts; storedAt: string }
+  | { file: ImportFile; kind: 'new'; picture: ReadPicture; storedAt: string }
   | { file: ImportFile; kind: 'known'; sha256: string }
   | { file: ImportFile; kind: 'refused'; error: KestrelError }
 
 export interface ReadOptions {
   reader: PictureReader
-  files: PictureFiles
+  keepOriginal: KeepOriginal
   storage: 'copy' | 'reference'
   /** Pictures in work at a time: enough that every core is busy while others wait for the disk. */
   parallel: number
@@ -59,12 +56,8 @@ async function readOne(file: ImportFile, options: ReadOptions): Promise<FileResu
   try {
     const read = await options.reader.readForImport(file.path, { known: options.known })
     if (isKnown(read)) return { file, kind: 'known', sha256: read.sha256 }
-    const picture = { ...read, thumbnail: read.thumbnail.ending }
-    const [storedAt] = await Promise.all([
-      options.storage === 'copy' ? options.files.keepOriginal(file.path, read) : file.path,
-      options.files.keepThumbnail(read),
-    ])
-    return { file, kind: 'new', picture, storedAt }
+    const storedAt = options.storage === 'copy' ? await options.keepOriginal(file.path, read) : file.path
+    return { file, kind: 'new', picture: read, storedAt }
   } catch (error) {
     if (options.signal.aborted) return null
     const known = toKestrelError(error)

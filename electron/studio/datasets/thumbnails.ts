@@ -1,48 +1,41 @@
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
-import { isMissing, writeFileWhole } from '../files.ts'
 import type { OpenProject } from '../projects/open-project.ts'
 import { originalPath } from '../storage/pictures-repository.ts'
 import type { PictureReader } from './picture-reader.ts'
 
-/** @param picture `thumbnail` is the file ending */
-export const thumbnailPath = (
-  project: OpenProject,
-  { sha256, thumbnail }: { sha256: string; thumbnail: string },
-): string => join(project.paths.thumbnails, sha256.slice(0, 2), `${sha256}.${thumbnail}`)
+export interface EncodedImage {
+  bytes: Uint8Array
+  contentType: string
+}
 
 interface Located {
   sha256: string
-  thumbnail: string
   file: string
 }
 
 export interface ThumbnailStore {
-  /** @returns the thumbnail's file; made again from the original when the cache was deleted */
-  ensure(project: OpenProject, picture: Located): Promise<string>
-  preview(project: OpenProject, picture: Located): Promise<{ bytes: Uint8Array; contentType: string }>
+  /** Made again from the original when the cache was deleted. @throws KestrelError when that cannot be read any more */
+  thumbnail(project: OpenProject, picture: Located): Promise<EncodedImage>
+  /** Large and upright, in a format every browser shows. */
+  preview(project: OpenProject, picture: Located): Promise<EncodedImage>
 }
 
 export function createThumbnailStore({ reader }: { reader: PictureReader }): ThumbnailStore {
-  const underway = new Map<string, Promise<void>>()
+  const underway = new Map<string, Promise<Uint8Array>>()
 
-  async function make(path: string, project: OpenProject, picture: Located): Promise<void> {
-    const { bytes } = await reader.renderThumbnail(originalPath(project.folder, picture.file))
-    await writeFileWhole(path, bytes)
+  async function make(project: OpenProject, { sha256, file }: Located): Promise<Uint8Array> {
+    const { bytes } = await reader.renderThumbnail(originalPath(project.folder, file))
+    project.thumbnails.put([{ sha256, bytes }])
+    return bytes
   }
 
   return {
-    async ensure(project, picture) {
-      const path = thumbnailPath(project, picture)
-      try {
-        await access(path)
-      } catch (error) {
-        if (!isMissing(error)) throw error
-        const making = underway.get(path) ?? make(path, project, picture).finally(() => underway.delete(path))
-        underway.set(path, making)
-        await making
-      }
-      return path
+    async thumbnail(project, picture) {
+      const kept = project.thumbnails.get(picture.sha256)
+      if (kept) return { bytes: kept, contentType: 'image/jpeg' }
+      const key = `${project.projectId} ${picture.sha256}`
+      const making = underway.get(key) ?? make(project, picture).finally(() => underway.delete(key))
+      underway.set(key, making)
+      return { bytes: await making, contentType: 'image/jpeg' }
     },
     preview: (project, picture) => reader.renderPreview(originalPath(project.folder, picture.file)),
   }

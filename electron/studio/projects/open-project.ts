@@ -4,6 +4,8 @@ import { KestrelError } from '#shared/errors/index.ts'
 import type { EventBus } from '../events/event-bus.ts'
 import type { ProjectDatabase } from '../storage/database.ts'
 import { createProjectRepository } from '../storage/project-repository.ts'
+import { openThumbnailsDatabase } from '../storage/thumbnails-database.ts'
+import type { ThumbnailsDatabase } from '../storage/thumbnails-database.ts'
 
 type What = Extract<StudioEvent, { type: 'changed' }>['what'][number]
 
@@ -13,7 +15,6 @@ export interface OpenProject {
   readonly folder: string
   readonly paths: {
     images: string
-    thumbnails: string
     features: string
     runs: string
     exports: string
@@ -21,6 +22,7 @@ export interface OpenProject {
     temporary: string
   }
   readonly db: ProjectDatabase
+  readonly thumbnails: ThumbnailsDatabase
   /** One instance per project and factory: `project.use(createPicturesRepository)`. */
   use<T>(factory: (db: ProjectDatabase) => T): T
   /** The name now (it may be renamed while open). */
@@ -36,6 +38,8 @@ export interface OpenProject {
   nextRevision(): number
   /** Tells the windows which views are out of date. */
   announce(...what: What[]): void
+  /** Closes its databases and gives the lock back. */
+  close(): void
 }
 
 export interface OpenProjectParts {
@@ -46,6 +50,7 @@ export interface OpenProjectParts {
 }
 
 export function createOpenProject({ projectId, folder, db, bus }: OpenProjectParts): OpenProject {
+  const thumbnails = openThumbnailsDatabase(join(folder, 'cache', 'thumbnails.db'))
   const instances = new Map<unknown, unknown>()
   const use = <T>(factory: (from: ProjectDatabase) => T): T => {
     if (!instances.has(factory)) instances.set(factory, factory(db))
@@ -58,13 +63,13 @@ export function createOpenProject({ projectId, folder, db, bus }: OpenProjectPar
     folder,
     paths: {
       images: join(folder, 'images'),
-      thumbnails: join(folder, 'cache', 'thumbs'),
       features: join(folder, 'cache', 'features'),
       runs: join(folder, 'runs'),
       exports: join(folder, 'exports'),
       temporary: join(folder, 'cache', 'temporary'),
     },
     db,
+    thumbnails,
     use,
     name: () => facts.facts()?.name ?? '',
     revision: () => facts.revision(),
@@ -76,6 +81,10 @@ export function createOpenProject({ projectId, folder, db, bus }: OpenProjectPar
     announce(...what) {
       viewVersion++
       bus.publish({ type: 'changed', projectId, revision: facts.revision(), what })
+    },
+    close() {
+      thumbnails.close()
+      db.close()
     },
   }
 }

@@ -71,6 +71,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
 
   async function reallyOpen(folder: string, create?: { name: string }): Promise<OpenProject> {
     const db = openProjectDatabase(folder)
+    let project: OpenProject | null = null
     try {
       const repository = createProjectRepository(db)
       const facts = repository.facts() ?? initialise(repository, create?.name ?? nameOfFolder(folder))
@@ -78,7 +79,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
         facts.id = randomUUID()
         repository.changeId(facts.id)
       }
-      const project = createOpenProject({ projectId: facts.id, folder, db, bus: ports.bus })
+      project = createOpenProject({ projectId: facts.id, folder, db, bus: ports.bus })
       await prepareFolders(project)
       registry.add(project)
       await remember(facts, folder)
@@ -86,7 +87,8 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       ports.log.info('project opened')
       return project
     } catch (error) {
-      db.close()
+      if (project) registry.remove(project.projectId)
+      ;(project ?? db).close()
       throw error
     }
   }
@@ -121,7 +123,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       await jobs.stopAll(projectId)
       for (const hook of ports.hooks()) await hook.closing?.(project)
       registry.remove(projectId)
-      project.db.close()
+      project.close()
       ports.log.info('project closed')
     })().finally(() => closing.delete(projectId))
     closing.set(projectId, close)
@@ -253,9 +255,8 @@ async function makeNewFolder(folder: string, name: string): Promise<void> {
 
 /** What an interrupted write left behind goes; files an import still needs stay (see datasets). */
 async function prepareFolders(project: OpenProject): Promise<void> {
-  const { images, thumbnails, features, runs, temporary } = project.paths
-  for (const folder of [images, thumbnails, features, runs, temporary])
-    await mkdir(folder, { recursive: true })
+  const { images, features, runs, temporary } = project.paths
+  for (const folder of [images, features, runs, temporary]) await mkdir(folder, { recursive: true })
   for (const name of await readdir(temporary))
     if (!name.startsWith('import-')) await rm(join(temporary, name), { recursive: true, force: true })
 }

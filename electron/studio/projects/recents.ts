@@ -1,4 +1,4 @@
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { recentProjectSchema } from '#shared/contract/projects.ts'
@@ -23,8 +23,8 @@ export interface Recents {
   /** Changes an entry that is there; a forgotten one stays forgotten. */
   update(projectId: string, change: (before: Recent) => Recent): Promise<void>
   forget(projectId: string): Promise<void>
-  /** Copies pictures for the start page, so that it can show them while the project is closed. @returns their endings */
-  saveStrip(projectId: string, thumbnails: readonly string[]): Promise<string[]>
+  /** Copies pictures for the start page, so that it can show them while the project is closed. @param thumbnails JPEG @returns their endings */
+  saveStrip(projectId: string, thumbnails: readonly Uint8Array[]): Promise<string[]>
   /** @returns undefined when there is no such picture. */
   stripFile(projectId: string, index: number): Promise<string | undefined>
 }
@@ -87,9 +87,8 @@ export function createRecents({ home, log }: RecentsPorts): Recents {
       await mkdir(folder, { recursive: true })
       const endings: string[] = []
       for (const [index, thumbnail] of thumbnails.entries()) {
-        const ending = thumbnail.slice(thumbnail.lastIndexOf('.') + 1)
-        await copyFile(thumbnail, join(folder, `${index}.${ending}`))
-        endings.push(ending)
+        await writeFile(join(folder, `${index}.jpg`), thumbnail)
+        endings.push('jpg')
       }
       return endings
     },

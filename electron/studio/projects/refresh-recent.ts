@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { thumbnailPath } from '../datasets/thumbnails.ts'
 import type { PicturesService } from '../datasets/pictures-service.ts'
 import type { Log } from '../log.ts'
 import { createPicturesRepository } from '../storage/pictures-repository.ts'
@@ -72,7 +70,7 @@ export function createRecentRefresher(ports: RefreshPorts): RecentRefresher {
 }
 
 /** A picture of each label in turn, so that the strip shows what the project is about. */
-function stripOf(project: OpenProject, pictures: PicturesService, labelIds: readonly number[]): string[] {
+function stripOf(project: OpenProject, pictures: PicturesService, labelIds: readonly number[]): Uint8Array[] {
   const { projectId } = project
   const groups = labelIds.length === 0 ? [undefined] : labelIds
   const each = Math.ceil(STRIP_PICTURES / groups.length)
@@ -85,7 +83,6 @@ function stripOf(project: OpenProject, pictures: PicturesService, labelIds: read
   return project
     .use(createPicturesRepository)
     .list(ids.filter((id) => id !== undefined))
-    .map((picture) => thumbnailPath(project, picture))
-    .filter((path) => existsSync(path))
+    .flatMap((picture) => project.thumbnails.get(picture.sha256) ?? [])
     .slice(0, STRIP_PICTURES)
 }

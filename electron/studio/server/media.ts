@@ -23,6 +23,11 @@ const numberOf = (text: string): number => {
 
 const nothingThere = (): KestrelError => new KestrelError('not-found', 'There is nothing at this address.')
 
+const imageResponse = (bytes: Uint8Array, contentType: string): Response =>
+  new Response(bytes as Uint8Array<ArrayBuffer>, {
+    headers: { 'content-type': contentType, 'cache-control': forEver },
+  })
+
 /** Thumbnails, previews and the strips of the start page. By id only; no address holds a path. */
 export const pictureMedia =
   ({ registry, pictures, thumbnails, recents }: PictureMediaPorts) =>
@@ -36,18 +41,13 @@ export const pictureMedia =
     media.get('/:projectId/thumb/:pictureId', async (c) => {
       const project = registry.get(c.req.param('projectId'))
       const picture = pictures.record(project, numberOf(c.req.param('pictureId')))
-      const file = await thumbnails.ensure(project, picture)
-      const response = await fileResponse(file, { cacheControl: forEver })
-      if (!response) throw nothingThere()
-      return response
+      const { bytes, contentType } = await thumbnails.thumbnail(project, picture)
+      return imageResponse(bytes, contentType)
     })
     media.get('/:projectId/preview/:pictureId', async (c) => {
       const project = registry.get(c.req.param('projectId'))
       const picture = pictures.record(project, numberOf(c.req.param('pictureId')))
       const { bytes, contentType } = await thumbnails.preview(project, picture)
-      return c.body(bytes as Uint8Array<ArrayBuffer>, 200, {
-        'content-type': contentType,
-        'cache-control': forEver,
-      })
+      return imageResponse(bytes, contentType)
     })
   }

@@ -24,8 +24,6 @@ export interface NewPicture {
   orientation: number
   /** 16 hexadecimal digits. */
   perceptualHash: string
-  /** File ending of its thumbnail, without a dot. */
-  thumbnail: string
   sharpness: number
   brightness: number
   findings: Finding[]
@@ -47,7 +45,6 @@ export interface PictureRecord {
   width: number
   height: number
   perceptualHash: string
-  thumbnail: string
   findings: Finding[]
   labelId: number | null
   fixedSplit: SplitName | null
@@ -82,16 +79,16 @@ export type PicturesRepository = ReturnType<typeof createPicturesRepository>
 
 export function createPicturesRepository({ sql, transaction }: ProjectDatabase) {
   const columns = `id, sha256, name, file, stored, origin, format, bytes, width, height,
-    perceptual_hash AS perceptualHash, thumbnail, findings, label_id AS labelId, fixed_split AS fixedSplit, split,
+    perceptual_hash AS perceptualHash, findings, label_id AS labelId, fixed_split AS fixedSplit, split,
     excluded, confirmed, says_label_id AS saysLabelId, says_confidence AS saysConfidence, added_at AS addedAt`
   const byId = sql.prepare<[number], Stored>(`SELECT ${columns} FROM pictures WHERE id = ?`)
   const bySha = sql.prepare<[string], Stored>(`SELECT ${columns} FROM pictures WHERE sha256 = ?`)
   const insert =
     sql.prepare(`INSERT INTO pictures (sha256, name, name_key, file, stored, origin, format, bytes,
-      width, height, orientation, perceptual_hash, thumbnail, sharpness, brightness, findings, label_id, fixed_split,
+      width, height, orientation, perceptual_hash, sharpness, brightness, findings, label_id, fixed_split,
       import_id, added_at)
     VALUES (@sha256, @name, @nameKey, @file, @stored, @origin, @format, @bytes, @width, @height, @orientation,
-      @perceptualHash, @thumbnail, @sharpness, @brightness, @findings, @labelId, @fixedSplit, @importId, @addedAt)`)
+      @perceptualHash, @sharpness, @brightness, @findings, @labelId, @fixedSplit, @importId, @addedAt)`)
   const usable = sql.prepare<[], UsablePicture>(`SELECT id, sha256, file, label_id AS labelId,
     fixed_split AS fixedSplit FROM pictures WHERE excluded = 0 AND label_id IS NOT NULL ORDER BY id`)
   const hashes = sql

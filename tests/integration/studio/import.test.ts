@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { StudioBase } from '#studio/compose-base.ts'
 import type { Job } from '#shared/jobs/job.ts'
 import { temporaryFolder } from '../../helpers/folders.ts'
+import { createPicturesRepository } from '#studio/storage/pictures-repository.ts'
 import { draw, writeTree } from '../../helpers/draw.ts'
 import { studioBase } from '../../helpers/studio-base.ts'
 
@@ -81,7 +82,7 @@ describe('folders', () => {
     expect(splits.toSorted()).toEqual(['test', 'train', 'train', 'val'])
   })
 
-  test('originals and thumbnails are in the project under names of their content, nothing else is left', async () => {
+  test('originals are in the project under names of their content, thumbnails in the cache, nothing else is left', async () => {
     const studio = await studioBase()
     const folder = await writeTree(join(temporaryFolder(), 'x'), { 'a/1.jpg': 1, 'a/2.jpg': 2 })
     const { projectId } = await importPaths(studio, [folder])
@@ -91,7 +92,9 @@ describe('folders', () => {
         statSync(join(base, name)).isFile(),
       )
     expect(all(paths.images)).toHaveLength(2)
-    expect(all(paths.thumbnails)).toHaveLength(2)
+    const { thumbnails, use } = studio.registry.get(projectId)
+    for (const { sha256 } of use(createPicturesRepository).list([1, 2]))
+      expect(thumbnails.get(sha256)?.length).toBeGreaterThan(100)
     expect(readdirSync(paths.temporary)).toEqual([])
   })
 

@@ -67,8 +67,6 @@ CREATE TABLE pictures (
   orientation     INTEGER NOT NULL,
   -- 64 bits as 16 hexadecimal digits.
   perceptual_hash TEXT NOT NULL,
-  -- File ending of its thumbnail: small JPEGs are their own.
-  thumbnail       TEXT NOT NULL,
   sharpness       REAL NOT NULL,
   brightness      REAL NOT NULL,
   -- JSON array of {code, words}.
