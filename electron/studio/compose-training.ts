@@ -112,7 +112,14 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
       ...{ predictions, exports },
       diagnostics: () =>
         collectDiagnostics({
-          ...{ version, mode: ports.mode, home, logs: logsFolder(home), registry, backbones },
+          ...{
+            version,
+            mode: ports.mode,
+            home,
+            logs: process.env['KESTREL_LOG_DIR'] ?? logsFolder(home),
+            registry,
+            backbones,
+          },
           engines: hello,
         }),
     }),

@@ -191,5 +191,17 @@ describe('a head on a frozen backbone', () => {
       studio.client.training.start({ projectId: empty, config: options.recommended }),
     ).rejects.toMatchObject({ data: { code: 'too-few-pictures' } })
     await studio.client.projects.close({ projectId: empty })
+
+    const { recommended } = await studio.client.training.options({ projectId })
+    const start = (change: object): Promise<unknown> =>
+      studio.client.training.start({ projectId, config: { ...recommended, ...change } })
+    const before = await studio.client.runs.list({ projectId })
+    for (const [change, code] of [
+      [{ backboneId: '../../etc/passwd' }, 'backbone-unknown'],
+      [{ backboneId: 'resnet50_v1_224_zoo' }, 'no-backbone'],
+      [{ split: { train: 0, val: 0, test: 0 } }, 'bad-request'],
+    ] as const)
+      await expect(start(change)).rejects.toMatchObject({ data: { code } })
+    expect(await studio.client.runs.list({ projectId })).toEqual(before)
   })
 })

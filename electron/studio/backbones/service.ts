@@ -108,16 +108,20 @@ export function createBackboneService(ports: BackboneServicePorts) {
     }
     const entry = (await folderEntries()).find((candidate) => candidate.id === id)
     if (entry?.problem === null) return ready(await installFromFolder(entry))
-    if (entry || stored !== null)
-      throw new KestrelError('backbone-damaged', `The backbone "${id}" is damaged.`, {
+    throw notReady(id, entry !== undefined || stored !== null)
+  }
+
+  function notReady(id: string, damaged: boolean): KestrelError {
+    if (damaged)
+      return new KestrelError('backbone-damaged', `The backbone "${id}" is damaged.`, {
         kept: 'Pictures, labels and trained models are not touched.',
         remedy: 'Remove it in Settings and get it again, or choose another one.',
       })
     if (catalogue.some((candidate) => candidate.id === id))
-      throw new KestrelError('no-backbone', 'This backbone has not been downloaded yet.', {
+      return new KestrelError('no-backbone', 'This backbone has not been downloaded yet.', {
         remedy: 'Download it first, or choose another one.',
       })
-    throw new KestrelError('backbone-unknown', `There is no backbone "${id}".`, {
+    return new KestrelError('backbone-unknown', `There is no backbone "${id.slice(0, 80)}".`, {
       remedy: 'Choose another one.',
     })
   }
@@ -155,6 +159,12 @@ export function createBackboneService(ports: BackboneServicePorts) {
       const work = makeReady(id).finally(() => preparing.delete(id))
       preparing.set(id, work)
       return work
+    },
+
+    /** @throws KestrelError backbone-unknown, backbone-damaged, no-backbone */
+    async requireReady(id: string): Promise<void> {
+      const listed = (await list()).find((candidate) => candidate.id === id)
+      if (listed?.state !== 'ready') throw notReady(id, listed?.state === 'broken')
     },
 
     /** What was prepared of it before; null when nothing (whole) was. Nothing is prepared now. */

@@ -47,6 +47,8 @@ export function createBackboneStore(folder: string) {
   const aside = join(folder, '.new')
 
   async function read(id: string): Promise<StoredBackbone | { id: string; problem: string } | null> {
+    // Ids also come from calls: what is no id names no backbone.
+    if (!backboneId.safeParse(id).success) return null
     let text: string
     try {
       text = await readFile(join(folderOf(id), infoFile), 'utf8')

@@ -28,13 +28,15 @@ const MOST_LOGS = 10
 export async function collectDiagnostics(ports: DiagnosticsPorts): Promise<Map<string, string>> {
   const names = namesOf(ports)
   const texts = new Map<string, string>()
-  const json = (value: unknown): string => `${scrub(JSON.stringify(value, null, 2), names)}\n`
+  // Made of figures and codes; only an engine's own words may hold a path.
+  const json = (value: unknown): string =>
+    `${scrub(JSON.stringify(value, null, 2), { folders: names.folders, words: [] })}\n`
   texts.set(
     'README.txt',
     'Diagnostics of Kestrel Studio.\n\nVersions, engines and logs. No pictures, no names of files, folders or people:\nthey were replaced by <path>, <file> and <user>. Have a look before you pass it on.\n',
   )
   texts.set('system.json', json(await systemOf(ports)))
-  texts.set('backbones.json', json(await ports.backbones.list()))
+  texts.set('backbones.json', json(await backbonesOf(ports.backbones)))
   texts.set('projects.json', json(projectsOf(ports.registry)))
   for (const [name, text] of await logsOf(ports.logs)) texts.set(`logs/${name}`, scrub(text, names))
   return texts
@@ -54,6 +56,12 @@ async function systemOf(ports: DiagnosticsPorts): Promise<Record<string, unknown
     ...(await ports.engines()),
   }
 }
+
+/** A backbone of the person's own is named after their file. */
+const backbonesOf = async (backbones: BackboneService): Promise<unknown> =>
+  (await backbones.list()).map(({ id, name, words: _words, ...rest }) =>
+    rest.source === 'added' ? rest : { id, name, ...rest },
+  )
 
 /** Sizes and figures, no names. */
 function projectsOf(registry: ProjectRegistry): unknown {

@@ -41,6 +41,11 @@ export function createTrainingService(ports: TrainingPorts) {
   const plans = new WeakMap<OpenProject, { key: string; plan: TrainingPlan }>()
 
   function planFor(project: OpenProject, choice: Pick<TrainConfig, 'split' | 'seed'>): TrainingPlan {
+    const { train, val, test } = choice.split
+    if (!(train > 0) || train + val + test <= 0)
+      throw new KestrelError('bad-request', 'Some part of the pictures must be there to learn from.', {
+        remedy: 'Give the training more than nothing.',
+      })
     const key = JSON.stringify([project.viewVersion(), choice.split, choice.seed])
     const known = plans.get(project)
     if (known?.key === key) return known.plan
@@ -142,6 +147,7 @@ export function createTrainingService(ports: TrainingPorts) {
     const backboneId =
       config.recipe === 'pixels' ? null : (config.backboneId ?? (await backbones.recommended()))
     if (config.recipe === 'head' && backboneId === null) throw noBackbone()
+    if (backboneId !== null) await backbones.requireReady(backboneId)
     const plan = planFor(project, config)
     const { unlabelled } = leftOut(project)
     const [blocker] = checkPlan({ plan, unlabelled, hasBackbone: backboneId !== null }).blockers
