@@ -1,6 +1,6 @@
 import type { PreparedBackbone, TrainerImage } from '#shared/contract/trainer.ts'
 import { KestrelError, type WireError } from '#shared/errors/index.ts'
-import { StopSignal, stoppedError } from '../host/context.ts'
+import { stoppedError, type StopSignal } from '../host/context.ts'
 import { FeatureCache } from './feature-cache.ts'
 import { NetworkPool } from './network-pool.ts'
 
