@@ -42,6 +42,32 @@ export interface PredictionFilter {
   only: 'all' | 'wrong' | 'right'
 }
 
+interface CellQuery {
+  run: string
+  part: StoredPart
+  trueClass: number | null
+  predicted: number | null
+}
+
+/**
+ * A cell and a row are short ranges of the index `predictions_by_cell`; a column and "all" walk over the part. None
+ * fetches a row of the table, with its probabilities.
+ */
+export function cellSql({ trueClass, predicted, only }: PredictionFilter): { count: string; rows: string } {
+  const conditions = [
+    'run_id = @run AND part = @part',
+    trueClass === null ? '' : 'true_class = @trueClass',
+    predicted === null ? '' : 'predicted = @predicted',
+    only === 'all' ? '' : only === 'wrong' ? 'true_class <> predicted' : 'true_class = predicted',
+  ]
+  const from = `FROM predictions WHERE ${conditions.filter((each) => each !== '').join(' AND ')}`
+  return {
+    count: `SELECT count(*) ${from}`,
+    rows: `SELECT picture_id, true_class, predicted, confidence ${from}
+      ORDER BY confidence DESC, picture_id LIMIT @limit OFFSET @offset`,
+  }
+}
+
 export type PredictionsRepository = ReturnType<typeof createPredictionsRepository>
 
 const toBlob = (values: Float32Array): Buffer => {
@@ -66,26 +92,25 @@ export function createPredictionsRepository({ sql, transaction }: ProjectDatabas
   const answers = sql.prepare<[string, StoredPart], { pictureId: number; predicted: number }>(
     'SELECT picture_id AS pictureId, predicted FROM predictions WHERE run_id = ? AND part = ? ORDER BY picture_id',
   )
-  // The index predictions_by_cell serves a cell and a row in order; a column is a walk over the part.
-  const conditions = `run_id = @run AND part = @part AND (@trueClass IS NULL OR true_class = @trueClass)
-    AND (@predicted IS NULL OR predicted = @predicted)
-    AND (@only = 'all' OR (@only = 'wrong') = (true_class <> predicted))`
-  interface Query extends PredictionFilter {
-    run: string
-    part: StoredPart
-  }
-  const countCell = sql
-    .prepare<[Query], number>(`SELECT count(*) FROM predictions WHERE ${conditions}`)
-    .pluck()
   type StoredRow = Omit<PredictionRow, 'excluded' | 'confirmed'> & { excluded: number; confirmed: number }
-  const cell = sql.prepare<[Query & { limit: number; offset: number }], StoredRow>(`
-    SELECT x.picture_id AS pictureId, p.name, x.true_class AS trueClass, x.predicted, x.confidence,
-      p.label_id AS labelId, p.excluded, p.confirmed, i.split
-    FROM (SELECT * FROM predictions WHERE ${conditions} ORDER BY confidence DESC, picture_id LIMIT @limit OFFSET @offset) x
-    JOIN pictures p ON p.id = x.picture_id
-    JOIN runs r ON r.id = x.run_id
-    JOIN dataset_items i ON i.version_id = r.version_id AND i.picture_id = x.picture_id
-    ORDER BY x.confidence DESC, x.picture_id`)
+  const statements = new Map<string, ReturnType<typeof prepareCell>>()
+  const prepareCell = (filter: PredictionFilter) => ({
+    count: sql.prepare<[CellQuery], number>(cellSql(filter).count).pluck(),
+    rows: sql.prepare<[CellQuery & { limit: number; offset: number }], StoredRow>(`
+      SELECT x.picture_id AS pictureId, p.name, x.true_class AS trueClass, x.predicted, x.confidence,
+        p.label_id AS labelId, p.excluded, p.confirmed, i.split
+      FROM (${cellSql(filter).rows}) x
+      JOIN pictures p ON p.id = x.picture_id
+      JOIN runs r ON r.id = @run
+      JOIN dataset_items i ON i.version_id = r.version_id AND i.picture_id = x.picture_id
+      ORDER BY x.confidence DESC, x.picture_id`),
+  })
+  function cellOf(filter: PredictionFilter): ReturnType<typeof prepareCell> {
+    const key = `${filter.trueClass === null} ${filter.predicted === null} ${filter.only}`
+    const known = statements.get(key) ?? prepareCell(filter)
+    statements.set(key, known)
+    return known
+  }
 
   return {
     add(runId: string, part: StoredPart, predictions: Iterable<NewPrediction>): void {
@@ -117,13 +142,15 @@ export function createPredictionsRepository({ sql, transaction }: ProjectDatabas
       filter: PredictionFilter,
       { offset, limit }: { offset: number; limit: number },
     ): { total: number; rows: PredictionRow[] } {
-      const query = { run: runId, part, ...filter }
-      const rows = cell.all({ ...query, offset, limit }).map((row) => ({
+      const { trueClass, predicted } = filter
+      const query = { run: runId, part, trueClass, predicted }
+      const cell = cellOf(filter)
+      const rows = cell.rows.all({ ...query, offset, limit }).map((row) => ({
         ...row,
         excluded: row.excluded === 1,
         confirmed: row.confirmed === 1,
       }))
-      return { total: countCell.get(query) ?? 0, rows }
+      return { total: cell.count.get(query) ?? 0, rows }
     },
   }
 }
