@@ -33,15 +33,23 @@ export const useEvents = defineStore('events', () => {
   const ended = createEventHook<Job>()
   const reconnected = createEventHook<void>()
 
+  /** What fails to be fetched again is said where it is shown, by its own query. */
+  const staleNow = (filter?: { key: readonly (string | number | null)[] }): Promise<unknown> =>
+    queries.invalidateQueries(filter).catch((error: unknown) => console.debug('not fetched again', error))
+
   // An import changes pictures many times a second; the page asks again at most a few times.
   const stale = new Map<string, Set<ProjectPart>>()
   const invalidate = useThrottleFn(
     () => {
       for (const [projectId, parts] of stale) {
-        for (const part of parts) void queries.invalidateQueries({ key: ['project', projectId, part] })
-        void queries.invalidateQueries({ key: queryKeys.project(projectId) })
+        for (const part of parts) void staleNow({ key: ['project', projectId, part] })
+        // Whether a run is out of date depends on pictures and labels.
+        if (parts.has('pictures') || parts.has('labels')) {
+          void staleNow({ key: queryKeys.runs(projectId) })
+        }
+        void staleNow({ key: queryKeys.project(projectId) })
       }
-      if (stale.size > 0) void queries.invalidateQueries({ key: queryKeys.recent() })
+      if (stale.size > 0) void staleNow({ key: queryKeys.recent() })
       stale.clear()
     },
     invalidateMs,
@@ -62,10 +70,12 @@ export const useEvents = defineStore('events', () => {
     } else if (event.type === 'changed') {
       const parts = stale.get(event.projectId) ?? new Set()
       for (const part of event.what) parts.add(part)
+      // Counts belong to both: labels are counted with their pictures.
+      if (parts.has('labels')) parts.add('pictures')
       stale.set(event.projectId, parts)
       void invalidate()
     } else if (event.type === 'backbones') {
-      void queries.invalidateQueries({ key: queryKeys.backbones() })
+      void staleNow({ key: queryKeys.backbones() })
     } else if (event.type === 'notice') {
       notices.push({ level: event.level, title: event.title, words: event.words })
     }
@@ -103,7 +113,7 @@ export const useEvents = defineStore('events', () => {
           connection.value = 'open'
           // What happened in between was not heard: everything shown is asked for again.
           if (before) {
-            void queries.invalidateQueries()
+            void staleNow()
             void reconnected.trigger()
           }
           before = true

@@ -57,7 +57,6 @@ export default {
   backboneTerm: 'backbone',
   backboneMeaning:
     'A network trained before on over a million everyday photos. It turns each picture into a list of numbers (features); your model learns to tell labels apart from these.',
-  backboneOption: '{name} · {size} px',
   noBackbone: 'No ready-made network is on this computer.',
   noBackboneWords:
     'Kestrel can train a small network on the pixels instead. With a ready-made network results are mostly much better.',
