@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { labelRules } from '#shared/contract/projects.ts'
+import type { labelRules } from '#shared/contract/projects.ts'
 import { findLayout, placePicture, planFolders, splitOfFolder } from '#shared/domain/folder-labels.ts'
 
 const labelsOf = (paths: string[], rule: (typeof labelRules)[number]) =>
