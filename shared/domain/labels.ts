@@ -4,7 +4,7 @@ import { KestrelError } from '../errors/index.ts'
 export const MAX_LABEL_LENGTH = 200
 
 /** Line breaks, tabs and other control characters, which no list or file name shows. */
- 
+
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/gu
 
 /** The form in which a name is stored: composed (NFC), one line, no blanks around it. May be empty. */

@@ -1,4 +1,4 @@
-import type { KestrelError} from '#shared/errors/index.ts';
+import type { KestrelError } from '#shared/errors/index.ts'
 import { toKestrelError } from '#shared/errors/index.ts'
 import type { ImportFile } from '../storage/imports-repository.ts'
 import type { KeepOriginal } from './originals.ts'
