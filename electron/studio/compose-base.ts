@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { KestrelError } from '#shared/errors/index.ts'
 import { readForImport, renderPreview, renderThumbnail } from '#imaging/index.ts'
 import { createAddPicture } from './datasets/add-picture.ts'
 import { createImportService } from './datasets/import-service.ts'
@@ -34,7 +35,11 @@ export type StudioBase = Awaited<ReturnType<typeof composeBase>>
 /** Projects, pictures and labels, put together: all that does not need a trainer. */
 export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOptions) {
   await mkdir(home, { recursive: true })
-  const reportError = (error: unknown): void => log.error('unexpected error', error)
+  const reportError = (error: unknown): void => {
+    const foreseen = error instanceof KestrelError && error.code !== 'internal'
+    if (foreseen) log.warn('work ended early', error)
+    else log.error('unexpected error', error)
+  }
   const bus = createEventBus(reportError)
   const jobs = createJobRunner({ bus, reportError })
   const registry = createProjectRegistry()
