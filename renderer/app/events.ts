@@ -35,7 +35,7 @@ export const useEvents = defineStore('events', () => {
 
   /** What fails to be fetched again is said where it is shown, by its own query. */
   const staleNow = (filter?: { key: readonly (string | number | null)[] }): Promise<unknown> =>
-    queries.invalidateQueries(filter).catch((error: unknown) => console.debug('not fetched again', error))
+    queries.invalidateQueries(filter).catch((error: unknown) => console.warn('not fetched again', error))
 
   // An import changes pictures many times a second; the page asks again at most a few times.
   const stale = new Map<string, Set<ProjectPart>>()
