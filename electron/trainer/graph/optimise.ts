@@ -104,10 +104,11 @@ function foldInto(
   const before = bias === null ? new Array<number>(channels).fill(0) : numbers(bias)
   const factor = gamma.map((value, channel) => value / Math.sqrt(variance[channel]! + epsilon))
   const perChannel = kernel.data.length / channels
-  const weights = Float32Array.from(
-    kernel.data,
-    (value, index) => value * factor[Math.floor(index / perChannel)]!,
-  )
+  const weights = new Float32Array(kernel.data.length)
+  for (let channel = 0, at = 0; channel < channels; channel++) {
+    const scale = factor[channel]!
+    for (let i = 0; i < perChannel; i++, at++) weights[at] = kernel.data[at]! * scale
+  }
   const shift = Float32Array.from(
     factor,
     (value, channel) => (before[channel]! - mean[channel]!) * value + beta[channel]!,

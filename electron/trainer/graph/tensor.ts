@@ -135,11 +135,16 @@ export function transpose(value: Extract<Tensor, { type: 'float32' }>, order: re
   const strides = value.shape.map((_, axis) => elementCount(value.shape.slice(axis + 1)))
   const steps = order.map((axis) => strides[axis] ?? 1)
   const out = new Float32Array(value.data.length)
-  const index = new Array<number>(shape.length).fill(0)
+  // The last axis in a loop of its own: weights have tens of millions of numbers.
+  const inner = shape.at(-1) ?? 1
+  const innerStep = steps.at(-1) ?? 1
+  const outer = shape.length - 1
+  const index = new Array<number>(Math.max(outer, 0)).fill(0)
+  const { data } = value
   let from = 0
-  for (let to = 0; to < out.length; to++) {
-    out[to] = value.data[from]!
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
+  for (let to = 0; to < out.length; to += inner) {
+    for (let i = 0, read = from; i < inner; i++, read += innerStep) out[to + i] = data[read]!
+    for (let axis = outer - 1; axis >= 0; axis--) {
       index[axis]! += 1
       from += steps[axis]!
       if (index[axis]! < shape[axis]!) break

@@ -1,5 +1,6 @@
 import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
-import { producers, useCounts } from '../graph/edit.ts'
+import { useCounts } from '../graph/edit.ts'
+import { inferShapes } from '../graph/infer/index.ts'
 import { numbers } from '../graph/tensor.ts'
 import { intAttribute } from '../graph/types.ts'
 import type { Graph, Node } from '../graph/types.ts'
@@ -9,25 +10,31 @@ interface Counts {
   convolutions: number
   depthwise: number
   grouped: number
+  /** Neither pointwise nor depthwise. */
+  wide: number
   additions: number
   concatenations: number
   /** Squeeze-and-excite blocks: a map multiplied with weights made from its own pooling. */
   excitations: number
   normalisations: number
+  /** Batch normalisations that stand before their convolution and could not be folded. */
+  early: number
   softmaxes: number
   largestKernel: number
 }
 
 function count(graph: Graph): Counts {
-  const makers = producers(graph)
+  const shapes = inferShapes(graph)
   const counts: Counts = {
     convolutions: 0,
     depthwise: 0,
     grouped: 0,
+    wide: 0,
     additions: 0,
     concatenations: 0,
     excitations: 0,
     normalisations: 0,
+    early: 0,
     softmaxes: 0,
     largestKernel: 0,
   }
@@ -39,32 +46,32 @@ function count(graph: Graph): Counts {
       counts.convolutions++
       if (group > 1 && kernel?.[1] === 1) counts.depthwise++
       else if (group > 1) counts.grouped++
+      else if ((kernel?.[2] ?? 1) > 1) counts.wide++
       counts.largestKernel = Math.max(counts.largestKernel, kernel?.[2] ?? 0)
     } else if (node.op === 'Add') {
       if (node.inputs.every((name) => !graph.initialisers.has(name))) counts.additions++
     } else if (node.op === 'Concat') counts.concatenations++
     else if (node.op === 'LayerNormalization') counts.normalisations++
+    else if (node.op === 'BatchNormalization') counts.early++
     else if (node.op === 'Softmax') counts.softmaxes++
-    else if (node.op === 'Mul' && node.inputs.some((name) => isExcitation(name, makers))) counts.excitations++
+    else if (node.op === 'Mul' && isExcitation(node, graph, shapes)) counts.excitations++
   }
   return counts
 }
 
-/** Sigmoid or its hard form right after a convolution or a dense layer that follows a pooling. */
-function isExcitation(value: string, makers: ReadonlyMap<string, Node>): boolean {
-  let node = makers.get(value)
-  if (node === undefined || !['Sigmoid', 'HardSigmoid', 'Clip', 'Div', 'Mul'].includes(node.op)) return false
-  for (let steps = 0; node !== undefined && steps < 12; steps++) {
-    if (node.op === 'GlobalAveragePool' || node.op === 'ReduceMean') return steps > 1
-    if (node.op === 'Add' && steps > 4) return false
-    node = makers.get(node.inputs[0] ?? '')
-  }
-  return false
+/** Whether one operand is a map and another one number per channel that the network makes itself. */
+function isExcitation(node: Node, graph: Graph, shapes: ReturnType<typeof inferShapes>): boolean {
+  const operands = node.inputs.map((name) => shapes.get(name)?.shape)
+  const ones = operands.map((shape) =>
+    shape?.length === 4 ? shape.slice(1).filter((size) => size === 1).length : NaN,
+  )
+  const gate = node.inputs.find((_, index) => ones[index] === 2)
+  return gate !== undefined && !graph.initialisers.has(gate) && ones.includes(0)
 }
 
 /**
  * Name of a published architecture by the number and kind of its operators, null when it is none of them. Works on
- * the part up to the features, before or after batch normalisation is folded.
+ * the part up to the features, after `optimiseForInference`.
  */
 export function recogniseArchitecture(graph: Graph): string | null {
   const n = count(graph)
@@ -73,13 +80,17 @@ export function recogniseArchitecture(graph: Graph): string | null {
   if (n.depthwise === 17 && n.additions === 10 && n.excitations === 0) return 'mobilenet_v2'
   if (n.depthwise === 15 && n.excitations === 8) return 'mobilenet_v3_large'
   if (n.depthwise === 11 && n.excitations === 9) return 'mobilenet_v3_small'
-  if (n.depthwise >= 16 && n.excitations === n.depthwise) {
+  if (n.depthwise > 0 && n.excitations === n.depthwise) {
+    // The second version begins with whole convolutions where the first is depthwise throughout.
+    if (n.wide > 1)
+      return n.depthwise === 16 && n.convolutions === 91 ? 'efficientnet_v2_b0' : 'efficientnet_v2'
     return n.depthwise === 16 ? 'efficientnet_b0' : 'efficientnet'
   }
-  if (n.depthwise > 0 && n.excitations === n.depthwise && n.convolutions > 30) return 'efficientnet_v2'
   if (n.depthwise > 0 && n.largestKernel === 7 && n.normalisations > 10) return 'convnext'
   if (n.convolutions === 1 && n.softmaxes >= 6 && n.normalisations > 10) return 'vision_transformer'
+  if (n.depthwise === 34 && n.additions === 12) return 'xception'
   if (n.depthwise > 0) return null
+  if (n.additions === 16 && n.early > 10) return 'resnet50_v2'
   if (n.concatenations === 8 && n.convolutions === 25) return 'squeezenet'
   if (n.concatenations >= 58) return 'densenet'
   if (n.concatenations >= 9 && n.convolutions >= 90) return 'inception_v3'
@@ -125,7 +136,8 @@ export function knownScaling(
   if (format !== 'onnx' || /tf2onnx|keras/i.test(producer)) {
     if (scalesItself(graph)) return asIs
     if (architecture === null) return null
-    if (/^mobilenet_v[12]$|^inception/.test(architecture)) return symmetric
+    if (/^mobilenet_v[12]$|^inception|^xception|^resnet50_v2$|^efficientnet_v2/.test(architecture))
+      return symmetric
     if (architecture === 'squeezenet') return caffeWhole
     if (/^resnet50$|^vgg/.test(architecture)) return caffe
     return architecture === 'densenet' ? imagenet : null

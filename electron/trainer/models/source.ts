@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { open, readFile, stat } from 'node:fs/promises'
 import { KestrelError } from '#shared/errors/index.ts'
 import { readKeras } from '../graph/keras/index.ts'
 import { readOnnx } from '../graph/onnx/index.ts'
@@ -29,6 +29,16 @@ export function sniffModel(bytes: Uint8Array): ModelFormat | undefined {
   return bytes.length > 8 && [0x08, 0x12, 0x3a, 0x42].includes(bytes[0] ?? 0) ? 'onnx' : undefined
 }
 
+async function firstBytes(file: string): Promise<Uint8Array> {
+  const handle = await open(file)
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(64), 0, 64, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
 /**
  * Reads a network from a file a person gives. Throws `file-missing`, `file-empty`, `backbone-unsupported`,
  * `backbone-damaged` or `operator-unsupported`.
@@ -39,16 +49,15 @@ export async function readModel(file: string): Promise<ModelSource> {
   if (size > maxFileBytes) {
     throw new KestrelError('backbone-unsupported', 'This model is too large for Kestrel (more than 1.5 GB).')
   }
-  const bytes = await readFile(file)
-  const format = sniffModel(bytes)
+  const format = sniffModel(await firstBytes(file))
   switch (format) {
     case 'onnx':
-      return { format, graph: readOnnx(bytes) }
+      return { format, graph: readOnnx(await readFile(file)) }
     case 'keras-h5':
     case 'keras-archive':
-      return { format, graph: await readKeras(format, bytes) }
+      return { format, graph: await readKeras(format, file) }
     case 'tfjs-layers':
-      return { format, graph: await readTfjsLayers(file, bytes) }
+      return { format, graph: await readTfjsLayers(file, await readFile(file)) }
     case undefined:
       throw new KestrelError('backbone-unsupported', 'Kestrel does not know this kind of model file.', {
         remedy:

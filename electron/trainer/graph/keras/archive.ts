@@ -1,4 +1,4 @@
-import { fromBuffer } from 'yauzl'
+import { open } from 'yauzl'
 import type { Entry, ZipFile } from 'yauzl'
 import { z } from 'zod'
 import { KestrelError } from '#shared/errors/index.ts'
@@ -7,7 +7,7 @@ import { buildGraph } from './build.ts'
 import { parseModel } from './config.ts'
 import type { KerasLayer, KerasModel } from './config.ts'
 import type { WeightSource } from './context.ts'
-import { withHdf5 } from './hdf5.ts'
+import { withHdf5Bytes } from './hdf5.ts'
 import type { Hdf5 } from './hdf5.ts'
 import { parseJson } from './json.ts'
 
@@ -18,8 +18,8 @@ const damaged = (what: string, cause?: unknown): KestrelError =>
   new KestrelError('backbone-damaged', `This Keras file is damaged: ${what}.`, { cause })
 
 /** Reads a `.keras` file: a zip of `config.json`, `metadata.json` and `model.weights.h5` (Keras 3, late Keras 2). */
-export async function readKerasArchive(bytes: Uint8Array, defaultSize = 224): Promise<Graph> {
-  const parts = await unzip(bytes, {
+export async function readKerasArchive(path: string, defaultSize = 224): Promise<Graph> {
+  const parts = await unzip(path, {
     'config.json': maxConfigBytes,
     'metadata.json': maxConfigBytes,
     'model.weights.h5': maxWeightBytes,
@@ -34,7 +34,7 @@ export async function readKerasArchive(bytes: Uint8Array, defaultSize = 224): Pr
     .object({ keras_version: z.string() })
     .safeParse(metadata && parseJson(new TextDecoder().decode(metadata), 'its metadata'))
   const kerasMajor = version.success ? Number.parseInt(version.data.keras_version, 10) || 3 : 3
-  return withHdf5(weights, (file) =>
+  return withHdf5Bytes(weights, (file) =>
     buildGraph(model, { kerasMajor, weights: archiveWeights(file, model), defaultSize }),
   )
 }
@@ -79,16 +79,13 @@ function archiveWeights(file: Hdf5, model: KerasModel): WeightSource {
 
 /** The wanted entries of a zip, each held to its size limit while it is unpacked. */
 async function unzip(
-  bytes: Uint8Array,
+  path: string,
   limits: Readonly<Record<string, number>>,
 ): Promise<Map<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>()
   const zip = await new Promise<ZipFile>((resolve, reject) => {
-    fromBuffer(
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      { lazyEntries: true },
-      (error, opened) =>
-        error === null ? resolve(opened) : reject(damaged('the zip cannot be opened', error)),
+    open(path, { lazyEntries: true, autoClose: false }, (error, opened) =>
+      error === null ? resolve(opened) : reject(damaged('the zip cannot be opened', error)),
     )
   })
   await new Promise<void>((resolve, reject) => {

@@ -97,6 +97,7 @@ export const denseReaders: Record<string, LayerReader> = {
   GaussianNoise: identity,
   GaussianDropout: identity,
   AlphaDropout: identity,
+  StochasticDepth: identity,
   ActivityRegularization: identity,
   RandomFlip: identity,
   RandomRotation: identity,

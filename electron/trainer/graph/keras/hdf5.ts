@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { ready } from 'h5wasm/node'
 import * as hdf5 from 'h5wasm/node'
 import type { Dataset, File, Group } from 'h5wasm/node'
@@ -14,11 +17,12 @@ const damaged = (what: string, cause?: unknown): KestrelError =>
     cause,
   })
 
-/** An HDF5 file held in memory while `use` reads it. Throws `backbone-damaged` for everything HDF5 refuses. */
-export async function withHdf5<T>(bytes: Uint8Array, use: (file: Hdf5) => T): Promise<T> {
-  const { FS } = await ready
-  const path = `/kestrel-${++opened}.h5`
-  FS.writeFile(path, bytes)
+/**
+ * Opens an HDF5 file while `use` reads it. The library's build for Node works on the real file system, so `path` is a
+ * path of this machine. Throws `backbone-damaged` for everything HDF5 refuses.
+ */
+export async function withHdf5<T>(path: string, use: (file: Hdf5) => T): Promise<T> {
+  await ready
   let file: File | undefined
   try {
     file = new hdf5.File(path, 'r')
@@ -28,10 +32,20 @@ export async function withHdf5<T>(bytes: Uint8Array, use: (file: Hdf5) => T): Pr
     throw error instanceof KestrelError ? error : damaged('it cannot be read', error)
   } finally {
     if (file !== undefined && file.file_id >= 0n) file.close()
-    FS.unlink(path)
   }
 }
-let opened = 0
+
+/** The same for bytes, by way of a file in a folder of its own that is gone afterwards. */
+export async function withHdf5Bytes<T>(bytes: Uint8Array, use: (file: Hdf5) => T): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'kestrel-hdf5-'))
+  try {
+    const path = join(folder, 'weights.h5')
+    await writeFile(path, bytes)
+    return await withHdf5(path, use)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
 
 /** What Keras needs of HDF5: text attributes, names of children, arrays of numbers. */
 export class Hdf5 {
@@ -84,7 +98,7 @@ export class Hdf5 {
     const shape = found.shape ?? []
     if (!(elementCount(shape) <= maxElements)) throw damaged(`the weights "${path}" are impossibly large`)
     const { value } = found
-    const list = typeof value === 'number' ? [value] : value
+    const list = typeof value === 'number' || typeof value === 'bigint' ? [Number(value)] : value
     if (list instanceof Float32Array) return float32(shape, list.slice())
     if (ArrayBuffer.isView(list) && !(list instanceof DataView)) {
       return float32(shape, Float32Array.from(list as unknown as ArrayLike<number | bigint>, Number))

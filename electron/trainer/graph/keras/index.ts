@@ -12,8 +12,8 @@ const patience = 120_000
  * so that a file made to confuse it can neither hang the app nor leave it in a broken state, and its memory is given
  * back. Throws `backbone-damaged`, `backbone-unsupported` or `operator-unsupported`.
  */
-export async function readKeras(format: KerasFormat, bytes: Uint8Array, defaultSize = 224): Promise<Graph> {
-  const task: KerasTask = { format, bytes, defaultSize }
+export async function readKeras(format: KerasFormat, file: string, defaultSize = 224): Promise<Graph> {
+  const task: KerasTask = { format, file, defaultSize }
   const worker = new Worker(workerUrl('./keras-worker.ts', import.meta.url), {
     workerData: task,
     stdout: true,

@@ -11,8 +11,8 @@ import { parseJson } from './json.ts'
  * Reads a whole Keras model in one HDF5 file (`.h5`), as `model.save('x.h5')` of every Keras version writes it.
  * Throws `backbone-damaged`, `backbone-unsupported` or `operator-unsupported`.
  */
-export async function readKerasH5(bytes: Uint8Array, defaultSize = 224): Promise<Graph> {
-  return withHdf5(bytes, (file) => {
+export async function readKerasH5(path: string, defaultSize = 224): Promise<Graph> {
+  return withHdf5(path, (file) => {
     const config = file.text('/', 'model_config')
     if (config === undefined) {
       throw new KestrelError(

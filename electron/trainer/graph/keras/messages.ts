@@ -7,7 +7,7 @@ export type KerasFormat = (typeof kerasFormats)[number]
 
 export const kerasTaskSchema = z.object({
   format: z.enum(kerasFormats),
-  bytes: z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'expected bytes'),
+  file: z.string(),
   defaultSize: z.int().min(1).max(4096),
 })
 export type KerasTask = z.infer<typeof kerasTaskSchema>

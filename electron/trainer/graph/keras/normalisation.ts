@@ -83,6 +83,19 @@ const layerNormalization: LayerReader = (inputs, context) => {
   return { name: turn(normal, [0, 3, 1, 2]), shape: value.shape }
 }
 
+/** Keras' own ConvNeXt: x · γ, one factor per channel. */
+const layerScale: LayerReader = (inputs, context) => {
+  const value = single(inputs, context)
+  // Saved without a name of its own.
+  const name = context.weights[0]?.name ?? 'gamma'
+  const gamma = weight(context, name, 0, [channelsOf(value, context)])
+  const operand = perChannel(context, 'gamma', gamma.data, value.shape.length)
+  return {
+    name: context.builder.node('Mul', [value.name, operand], {}, `${context.label}/Mul`),
+    shape: value.shape,
+  }
+}
+
 const numberOrNumbers = z.union([z.number(), z.array(z.number())])
 
 /** x · scale + offset */
@@ -155,6 +168,7 @@ const flatNumbers = (value: unknown): number[] =>
 export const normalisationReaders: Record<string, LayerReader> = {
   BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,
+  LayerScale: layerScale,
   Rescaling: rescaling,
   Normalization: normalization,
 }

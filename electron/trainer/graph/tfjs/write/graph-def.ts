@@ -92,8 +92,8 @@ export class GraphDef {
     return this.constant(data, shape, 'float32', wanted)
   }
 
-  ints(values: readonly number[], wanted: string): string {
-    return this.constant(Int32Array.from(values), [values.length], 'int32', wanted)
+  ints(values: readonly number[], wanted: string, shape: readonly number[] = [values.length]): string {
+    return this.constant(Int32Array.from(values), shape, 'int32', wanted)
   }
 
   /** A scalar. */

@@ -111,9 +111,9 @@ function along(plan: Plan, axis: 0 | 1, step: number, countsPads: boolean): numb
   return Math.max(1, Math.min(to, high) - Math.max(from, low))
 }
 
-/** TensorFlow wants [[before, after], …] as a matrix; TF.js reads the flat list in pairs. */
+/** Amounts before and after each axis, as TensorFlow's matrix [axes, 2]. */
 export function padding(emitter: Emitter, name: string, amounts: readonly number[]): string {
-  return emitter.out.ints(amounts, `${name}/pads`)
+  return emitter.out.ints(amounts, `${name}/pads`, [amounts.length / 2, 2])
 }
 
 export const writeGlobalPool: Write = (node, emitter) => {
