@@ -49,6 +49,8 @@ export default {
   split: 'Split',
   things: 'Nothing odd | One thing to look at | {n} things to look at',
   leftOut: 'Every file was read | One file left out | {n} files left out',
+  filters: 'What is shown',
+  shownOf: '{n} of {total}',
   clearFilters: 'Show everything',
   grid: 'no pictures | one picture | {n} pictures',
   selected: 'Nothing selected | One selected | {n} selected',

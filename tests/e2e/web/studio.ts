@@ -74,7 +74,14 @@ export async function startStudio(browser: Browser, settings: StudioSettings = {
   context.on('console', (message) => {
     const text = message.text()
     const expected = settings.expectedErrors?.some((pattern) => pattern.test(text))
-    if (message.type() === 'error' && !expected) problems.push(text)
+    // Calls that fail are looked at below, where their address is known.
+    if (message.type() === 'error' && !expected && !text.startsWith('Failed to load resource'))
+      problems.push(text)
+  })
+  context.on('response', (response) => {
+    // 422 is the studio's worded answer; anything else should not happen.
+    if (response.status() >= 400 && response.status() !== 422)
+      problems.push(`${response.status()} ${response.url()}`)
   })
   let entered = false
 
@@ -136,4 +143,17 @@ export async function chooseFiles(
 ): Promise<void> {
   const [chooser] = await Promise.all([page.waitForEvent('filechooser'), click()])
   await chooser.setFiles(paths)
+}
+
+/** Drops real files and folders onto a point of the page, as the system does. @param at selector; the window's middle when left out */
+export async function dropPaths(page: Page, paths: string[], at?: string): Promise<void> {
+  const box = at === undefined ? null : await page.locator(at).boundingBox()
+  const x = box ? box.x + box.width / 2 : 720
+  const y = box ? box.y + box.height / 2 : 450
+  const session = await page.context().newCDPSession(page)
+  const data = { items: [], files: paths, dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+    await session.send('Input.dispatchDragEvent', { type, x, y, data })
+  }
+  await session.detach()
 }

@@ -101,7 +101,7 @@ export function usePictureKeys(dataset: Dataset, focusSearch: () => void): void 
     {
       keys: ['i'],
       words: t('dataset.keyInspector'),
-      run: () => (dataset.inspectorOpen.value = !dataset.inspectorOpen.value),
+      run: () => void (dataset.inspectorOpen.value = !dataset.inspectorOpen.value),
     },
     {
       keys: ['escape'],
