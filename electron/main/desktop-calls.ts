@@ -19,6 +19,8 @@ import { paperColour } from './window.ts'
 export interface CallParts {
   pipe(): Promise<PipeAddress>
   updates: Updates
+  /** Ends the studio in order, then restarts into the version that was fetched. */
+  installUpdate(): Promise<void>
   windowState: WindowStateFile
 }
 
@@ -70,7 +72,7 @@ const dialogs: Record<Choose['kind'], OpenDialogOptions> = {
   'save-folder': { title: 'Choose where to save', properties: ['openDirectory', 'createDirectory'] },
 }
 
-function createHandlers({ pipe, updates, windowState }: CallParts): Handlers {
+function createHandlers({ pipe, updates, installUpdate, windowState }: CallParts): Handlers {
   const register = async (paths: string[], purpose: RegisterSources['purpose']): Promise<ChosenSource> => {
     const body: RegisterSources = { paths, purpose }
     const { token } = await askStudio(await pipe(), internalRoutes.sources, registeredSourcesSchema, body)
@@ -112,7 +114,7 @@ function createHandlers({ pipe, updates, windowState }: CallParts): Handlers {
     }),
     'kestrel:check-for-updates': async () => updates.check(),
     'kestrel:install-update': async () => {
-      updates.install()
+      await installUpdate()
       return null
     },
     'kestrel:open-external': async (address) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { internalRoutes, studioStatusSchema } from '#shared/contract/broker.ts'
 import { desktopEventChannel } from '#shared/contract/desktop.ts'
 import type { DesktopEvent } from '#shared/contract/desktop.ts'
+import { KestrelError } from '#shared/errors/index.ts'
 import { kestrelHome, logsFolder } from '#shared/util/home.ts'
 import { scheme } from './address.ts'
 import { listenToPage } from './desktop-calls.ts'
@@ -78,6 +79,14 @@ function run(): void {
     quitting = 'done'
     app.quit()
   }
+  const installUpdate = async (): Promise<void> => {
+    if (updates.state.state !== 'ready')
+      throw new KestrelError('not-found', 'There is no newer version to restart into.')
+    quitting = 'ending'
+    await studio.shutdown()
+    quitting = 'done'
+    updates.install()
+  }
   const startQuit = (): void => {
     if (quitting === 'no')
       quit().catch((error: unknown) => {
@@ -112,7 +121,7 @@ function run(): void {
   })
 
   guardApp()
-  listenToPage({ pipe: () => studio.pipe(), updates, windowState })
+  listenToPage({ pipe: () => studio.pipe(), updates, installUpdate, windowState })
   installMenu(
     (command) => sendToPages({ type: 'menu', command }),
     () => {
