@@ -58,7 +58,7 @@ export function trainingRouter({
     predictions: os.predictions.router({
       threshold: os.predictions.threshold.handler(({ input }) => predictions.threshold(input)),
       setThreshold: os.predictions.setThreshold.handler(({ input }) => predictions.setThreshold(input)),
-      predict: os.predictions.predict.handler(({ input }) => predictions.predict(input)),
+      predict: os.predictions.predict.handler(({ input, signal }) => predictions.predict(input, signal)),
       predictFolder: os.predictions.predictFolder.handler(({ input }) => predictions.predictFolder(input)),
       table: os.predictions.table.handler(({ input }) => predictions.table(input)),
       sortInto: os.predictions.sortInto.handler(({ input }) => predictions.sortInto(input)),

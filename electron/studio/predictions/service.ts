@@ -81,15 +81,15 @@ export function createPredictionsService(ports: PredictionPorts) {
     return table
   }
 
-  async function predict({
-    projectId,
-    runId,
-    source,
-  }: RunRef & { source: string }): Promise<{ predictions: Prediction[]; tooMany: boolean }> {
+  /** @param signal aborted when nobody waits for the answer any more: a camera is faster than a slow network */
+  async function predict(
+    { projectId, runId, source }: RunRef & { source: string },
+    signal?: AbortSignal,
+  ): Promise<{ predictions: Prediction[]; tooMany: boolean }> {
     const project = registry.get(projectId)
     const { folder } = findModel(project, runId)
     const files: SourceFile[] = []
-    for await (const file of picturesOf(project, source)) {
+    for await (const file of picturesOf(project, source, signal)) {
       if (files.length === MOST_AT_ONCE) return { predictions: [], tooMany: true }
       files.push(file)
     }
@@ -102,6 +102,7 @@ export function createPredictionsService(ports: PredictionPorts) {
     await pool.quick<'predict'>(
       { kind: 'predict', modelDir: folder, images: files.map(({ path }, id) => ({ id, path })) },
       {
+        ...(signal ? { signal } : {}),
         onPartial: (partial) => {
           const { path, relative } = files[partial.id]!
           answers.set(partial.id, answerOf(given.newId(), { path, name: relative }, partial))

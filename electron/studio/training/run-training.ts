@@ -72,6 +72,7 @@ export async function runTraining(
       join(draft, 'passport.json'),
       `${JSON.stringify(passportOf(project, { ...run, facts }, plan, backbone, result), null, 2)}\n`,
     )
+    await mkdir(project.paths.runs, { recursive: true })
     await rename(draft, runFolder(project, run.id))
     project.db.transaction(() => {
       storePredictions(project, run, parts)
@@ -230,7 +231,7 @@ function storePredictions(project: OpenProject, run: RunRecord, parts: readonly 
 }
 
 async function noteRates(
-  { rates }: RunTrainingPorts,
+  { rates, bus }: RunTrainingPorts,
   run: RunRecord,
   plan: TrainingPlan,
   { timings, features, featureLength }: TrainResult,
@@ -240,6 +241,7 @@ async function noteRates(
   if (run.config.recipe === 'pixels')
     return await rates.noteFeatures(PIXELS, plan.pictures.length, timings.features_s + fit)
   await rates.noteFeatures(run.config.backboneId ?? '', features.computed, timings.features_s)
+  if (features.computed > 0) bus.publish({ type: 'backbones' })
   await rates.noteFit(
     fitWork({
       pictures: plan.counts.train + plan.counts.val,
