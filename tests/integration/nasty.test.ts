@@ -158,4 +158,24 @@ describeWithShared('nasty files, row by row', ['data/nasty'], () => {
       expect(distance(picture, await bits(file))).toBeGreaterThan(12)
     }
   })
+
+  it('reads phone pictures (HEIC) many at a time, a broken one among them', async () => {
+    const names = [
+      'heic-photo.heic',
+      'heic-corrupted.heic',
+      'heif-small.heif',
+      'heic-photo.heic',
+      'heif-small.heif',
+    ]
+    const outcomes = await Promise.allSettled(names.map((name) => decodeToRgb(`${folder}/${name}`)))
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+    ])
+    const sizes = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.width : 0))
+    expect(sizes).toEqual([64, 0, 128, 64, 128])
+  })
 })
