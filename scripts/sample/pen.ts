@@ -77,7 +77,7 @@ const natural: readonly Tint[] = [
 
 /** A colour of the object: mostly out of its own (indices into the shared ones), sometimes any. */
 export function objectTint(random: Random, own: readonly number[]): Tint {
-  const base = chance(random, 0.62) ? natural[pick(random, own)]! : pick(random, natural)
+  const base = chance(random, 0.7) ? natural[pick(random, own)]! : pick(random, natural)
   return {
     h: base.h + random.normal(0, 7),
     s: clamp(base.s + random.normal(0, 7)),

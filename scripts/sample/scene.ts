@@ -290,7 +290,7 @@ function light(random: Random, frame: Frame): string {
 }
 
 export interface Posture {
-  /** Stands with its foot down; otherwise it lies any way round. */
+  /** Stands with its foot down; otherwise it lies there, more or less the way it is looked at. */
   upright: boolean
   /** How large it is drawn: slender things may be larger. */
   reach: number
@@ -306,9 +306,9 @@ export function drawScene(
   resetNames()
   const { width, height } = frame
   const small = Math.min(width, height)
-  const size = (small / 200) * between(random, 0.66, 1.1) * reach
+  const size = (small / 200) * between(random, 0.78, 1.12) * reach
   const at: Point = [width / 2 + random.normal(0, width * 0.07), height / 2 + random.normal(0, height * 0.06)]
-  const turn = upright ? random.normal(0, 13) : between(random, 0, 360)
+  const turn = random.normal(0, upright ? 11 : 32)
   const mirror = chance(random, 0.5) ? -1 : 1
   const stretch = between(random, 0.86, 1.1)
   const object = draw(random)
@@ -334,7 +334,7 @@ export function drawScene(
     second +
     `<g filter="url(#${shadow})"><g transform="${place(Math.cos(fall) * far, Math.sin(fall) * far)}">${object}</g></g>` +
     `<g transform="${place(0, 0)}">${object}</g>` +
-    (chance(random, 0.36) ? inFront(random, frame) : '') +
+    (chance(random, 0.3) ? inFront(random, frame) : '') +
     light(random, frame) +
     '</g></svg>'
   )
