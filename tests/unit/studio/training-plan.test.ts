@@ -96,8 +96,8 @@ describe('what a training is trained on', () => {
     expect(sides(freeze({ seed: 2 }))).not.toEqual(sides(first))
     expect(looks.sums().opened).toBe(0)
     expect(freeze({ split: { train: 0.25, val: 0.25, test: 0.5 } }).counts).toEqual({
-      train: 16,
-      val: 14,
+      train: 14,
+      val: 16,
       test: 30,
     })
     // Back to the first choice: the sides are those of then.
