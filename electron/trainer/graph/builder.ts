@@ -80,9 +80,7 @@ export class GraphBuilder {
       this.outputs.push(info)
       return
     }
-    if (this.taken.has(info.name)) {
-      throw new KestrelError('internal', `The name "${info.name}" is taken in the graph "${this.name}".`)
-    }
+    if (this.taken.has(info.name)) this.moveAside(info.name)
     this.taken.add(info.name)
     if (producer === undefined || listed) {
       this.nodes.push({
@@ -94,13 +92,31 @@ export class GraphBuilder {
         attributes: {},
       })
     } else {
-      const swap = (name: string): string => (name === value ? info.name : name)
-      this.nodes.forEach((node, index) => {
-        if (!node.inputs.includes(value) && !node.outputs.includes(value)) return
-        this.nodes[index] = { ...node, inputs: node.inputs.map(swap), outputs: node.outputs.map(swap) }
-      })
+      this.swap(value, info.name)
     }
     this.outputs.push(info)
+  }
+
+  private swap(from: string, to: string): void {
+    const swapped = (name: string): string => (name === from ? to : name)
+    this.nodes.forEach((node, index) => {
+      if (!node.inputs.includes(from) && !node.outputs.includes(from)) return
+      this.nodes[index] = { ...node, inputs: node.inputs.map(swapped), outputs: node.outputs.map(swapped) }
+    })
+  }
+
+  /** Gives a value inside the graph another name. What the outside knows by its name stays: throws `internal`. */
+  private moveAside(name: string): void {
+    const outside = [...this.inputs, ...this.outputs].some((info) => info.name === name)
+    if (outside) {
+      throw new KestrelError('internal', `The name "${name}" is taken in the graph "${this.name}".`)
+    }
+    const free = this.unique(name)
+    this.swap(name, free)
+    const constant = this.initialisers.get(name)
+    if (constant === undefined) return
+    this.initialisers.delete(name)
+    this.initialisers.set(free, constant)
   }
 
   build(metadata: ReadonlyMap<string, string> = new Map()): Graph {

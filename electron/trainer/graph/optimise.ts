@@ -1,6 +1,6 @@
 import { producers, prune, useCounts } from './edit.ts'
 import { constantValue } from './infer/index.ts'
-import { numbers, tensor } from './tensor.ts'
+import { numbers, scalar, tensor } from './tensor.ts'
 import { floatAttribute, intAttribute, ints, intsAttribute, stringAttribute } from './types.ts'
 import type { Graph, Node, Tensor } from './types.ts'
 
@@ -10,7 +10,7 @@ import type { Graph, Node, Tensor } from './types.ts'
  * The runtime's own optimiser finds less of this (padding) or does it each time a session starts (folding).
  */
 export function optimiseForInference(graph: Graph): Graph {
-  return prune(foldPadding(foldBatchNormalization(dropIdentities(liftConstants(graph)))))
+  return prune(guardPoolPadding(foldPadding(foldBatchNormalization(dropIdentities(liftConstants(graph))))))
 }
 
 export function liftConstants(graph: Graph): Graph {
@@ -146,6 +146,32 @@ export function foldPadding(graph: Graph): Graph {
     }
   })
   return { ...graph, nodes: nodes.filter((node) => !gone.has(node)) }
+}
+
+/** As good as zero, and not zero. */
+const almostZero = 1e-30
+
+/**
+ * ONNX Runtime (seen in 1.30) moves padding with zeros into a max pooling after it, whose own padding never wins: where
+ * all values at the border are negative, another maximum comes out. It leaves padding with other values alone.
+ */
+export function guardPoolPadding(graph: Graph): Graph {
+  const makers = producers(graph)
+  const guarded = new Set<Node>()
+  for (const node of graph.nodes) {
+    const pad = node.op === 'MaxPool' ? makers.get(node.inputs[0] ?? '') : undefined
+    if (pad?.op === 'Pad' && zeroPadding(pad, graph) !== undefined) guarded.add(pad)
+  }
+  if (guarded.size === 0) return graph
+  const initialisers = new Map(graph.initialisers)
+  const nodes = graph.nodes.map((node) => {
+    if (!guarded.has(node) || intsAttribute(node, 'pads') !== undefined) return node
+    const filler = `${node.outputs[0]}/filler`
+    if (initialisers.has(filler) || makers.has(filler)) return node
+    initialisers.set(filler, scalar(almostZero))
+    return { ...node, inputs: [...node.inputs.slice(0, 2), filler] }
+  })
+  return { ...graph, nodes, initialisers }
 }
 
 /** The pads of a Pad node that fills with zeros and whose amounts are constants. */
