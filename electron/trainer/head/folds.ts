@@ -9,7 +9,7 @@ export interface WarmFolds {
   /** Fold of each picture by its SHA-256. */
   foldOf: ReadonlyMap<string, number>
   k: number
-  /** Per fold: fitted without this fold and without the next, by strength. */
+  /** Per fold: fitted without this fold and without its partner, by strength. */
   inner: readonly ReadonlyMap<number, Float64Array>[]
   /** Per fold: fitted without this fold, with its chosen strength. */
   outer: readonly Float64Array[]
@@ -41,8 +41,9 @@ export interface FoldsResult {
 }
 
 /**
- * Out-of-fold predictions. The strength of each fold is chosen on the *next* fold by models that saw neither of the
- * two, then fitted again on everything but the fold itself: the held-out fold has no say in anything.
+ * Out-of-fold predictions. Folds go in pairs: the strength for one is chosen on the other, by models that saw neither of
+ * the two (and serve both), then fitted again on everything but the fold itself: the held-out fold has no say in
+ * anything, not even in how far the path of strengths is followed.
  *
  * Warm starts stay honest too: pictures keep their fold of the earlier run, and fold f only begins from parameters that
  * were fitted without fold f.
@@ -60,18 +61,22 @@ export async function outOfFold(input: FoldsInput): Promise<FoldsResult | null> 
     outer: [],
     chosen: [],
   }
+  const fittedNow: Map<number, Float64Array>[] = []
   for (let held = 0; held < k; held++) {
     const outside: Cut = {
       fit: problem.rowSet((row) => fold[row] !== held),
       judge: problem.rowSet(() => false),
     }
     const judgeFold = k > 2 ? fold : innerFolds(keys, labels, fold, held, input.seed)
-    const judged = k > 2 ? (held + 1) % k : -1
+    const judged = k > 2 ? partnerOf(held, k) : -1
+    // The partner's path was fitted on the same rows.
+    const shared = k > 2 && partnerOf(judged, k) === held ? fittedNow[judged] : undefined
     const cut: Cut = {
       fit: problem.rowSet((row) => fold[row] !== held && judgeFold[row] !== judged),
       judge: problem.rowSet((row) => fold[row] !== held && judgeFold[row] === judged),
     }
-    const path = cut.judge.total > 0 && cut.fit.total > 0 ? await choose(input, cut, held, control) : null
+    const path =
+      cut.judge.total > 0 && cut.fit.total > 0 ? await choose(input, cut, held, control, shared) : null
     if (path?.stopped === 'asked') return null
     const best = path?.tried[path.best]
     const strength = best?.strength ?? strengthGrid[Math.floor(strengthGrid.length / 2)]!
@@ -81,7 +86,9 @@ export async function outOfFold(input: FoldsInput): Promise<FoldsResult | null> 
         ? await fitOne(problem, outside, strength, start, control, 0, checking)
         : { point: start, stopped: null }
     if (final.stopped === 'asked') return null
-    result.inner.push(new Map(path?.tried.map(({ strength, points }) => [strength, points[0]!])))
+    const inner = new Map(path?.tried.map(({ strength, points }) => [strength, points[0]!]))
+    result.inner.push(inner)
+    fittedNow.push(warm?.smallChange ? new Map(best && [[best.strength, best.points[0]!]]) : inner)
     result.outer.push(final.point)
     result.chosen.push(strength)
     await predictHeldOut(problem, x, fold, held, final.point, result.probabilities)
@@ -90,14 +97,26 @@ export async function outOfFold(input: FoldsInput): Promise<FoldsResult | null> 
   return result
 }
 
-function choose(input: FoldsInput, cut: Cut, held: number, control: FitControl): Promise<PathResult> {
+/** 0 and 1, 2 and 3, …; with an odd number of folds the last one is judged on the first. */
+function partnerOf(fold: number, k: number): number {
+  const partner = fold % 2 === 0 ? fold + 1 : fold - 1
+  return partner < k ? partner : 0
+}
+
+function choose(
+  input: FoldsInput,
+  cut: Cut,
+  held: number,
+  control: FitControl,
+  fitted: ReadonlyMap<number, Float64Array> | undefined,
+): Promise<PathResult> {
   const { problem, warm, grid = strengthGrid } = input
   const known = warm?.inner[held]
-  if (!known || known.size === 0) return fitPath(problem, [cut], { grid, control })
-  if (warm.smallChange) return refitPath(problem, cut, known, 0, control)
+  const options = { grid, control, ...(fitted && { fitted }) }
+  if (!known || known.size === 0) return fitPath(problem, [cut], options)
+  if (warm.smallChange) return refitPath(problem, cut, known, 0, control, fitted)
   return fitPath(problem, [cut], {
-    grid,
-    control,
+    ...options,
     warm: new Map([...known].map(([strength, point]) => [strength, [point]])),
   })
 }

@@ -70,6 +70,8 @@ export interface PathOptions {
   grid?: readonly number[]
   /** Points of an earlier run by strength, one per cut. */
   warm?: ReadonlyMap<number, readonly Float64Array[]>
+  /** Points that are fitted already on these very rows (one cut only): they are judged, not fitted again. */
+  fitted?: ReadonlyMap<number, Float64Array>
   control?: FitControl
   /** Steps reported before this path. */
   stepsBefore?: number
@@ -98,7 +100,10 @@ export async function fitPath(
     let stopped: PathResult['stopped'] = null
     for (const [index, cut] of cuts.entries()) {
       const start = warm?.get(strength)?.[index] ?? starts[index]!
-      const fit = await fitOne(problem, cut, strength, start, control, steps, choosing)
+      const ready = options.fitted?.get(strength)
+      const fit: OneFit = ready
+        ? { point: ready, steps: 0, stopped: null }
+        : await fitOne(problem, cut, strength, start, control, steps, choosing)
       steps += fit.steps
       points.push(fit.point)
       const { loss, accuracy } = await judge(problem, cut, fit.point, strength)
@@ -137,11 +142,12 @@ export async function refitPath(
   warm: ReadonlyMap<number, Float64Array>,
   neighbours: number,
   control: FitControl = silent,
+  fitted: ReadonlyMap<number, Float64Array> = new Map(),
 ): Promise<PathResult> {
   const tried: Tried[] = []
   let best = -1
   for (const strength of [...warm.keys()].sort((a, b) => b - a)) {
-    const point = warm.get(strength)!
+    const point = fitted.get(strength) ?? warm.get(strength)!
     const { loss, accuracy } = await judge(problem, cut, point, strength)
     if (!Number.isFinite(loss)) continue
     tried.push({ strength, valLogLoss: loss, valAccuracy: accuracy, points: [point] })
@@ -156,15 +162,10 @@ export async function refitPath(
     index++
   ) {
     const entry = tried[index]!
-    const fit = await fitOne(
-      problem,
-      cut,
-      entry.strength,
-      entry.points[0]!,
-      control,
-      steps,
-      index === best ? choosing : following,
-    )
+    const precision = index === best ? choosing : following
+    const fit: OneFit = fitted.has(entry.strength)
+      ? { point: entry.points[0]!, steps: 0, stopped: null }
+      : await fitOne(problem, cut, entry.strength, entry.points[0]!, control, steps, precision)
     steps += fit.steps
     const { loss, accuracy } = await judge(problem, cut, fit.point, entry.strength)
     tried[index] = { strength: entry.strength, valLogLoss: loss, valAccuracy: accuracy, points: [fit.point] }
