@@ -8,6 +8,8 @@ import { createLabellingRepository } from '../storage/labelling-repository.ts'
 import type { LabelRow } from '../storage/labels-repository.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createTestLooksRepository } from '../storage/test-looks-repository.ts'
+import { createViewsRepository } from '../storage/views-repository.ts'
+import type { ViewsRepository } from '../storage/views-repository.ts'
 import { applyChanges, changesSchema } from './changes.ts'
 import type { Change, ChangeTarget } from './changes.ts'
 import { writeRanges } from './id-ranges.ts'
@@ -49,12 +51,15 @@ export interface LabellingService {
 }
 
 /** The repositories of one project that labelling works on. */
-const createTools = (db: ProjectDatabase): ChangeTarget & { db: ProjectDatabase; history: History } => ({
+const createTools = (
+  db: ProjectDatabase,
+): ChangeTarget & { db: ProjectDatabase; history: History; views: ViewsRepository } => ({
   db,
   labels: createLabelsRepository(db),
   pictures: createLabellingRepository(db),
   looks: createTestLooksRepository(db),
   history: createHistoryRepository(db),
+  views: createViewsRepository(db),
 })
 type History = ReturnType<typeof createHistoryRepository>
 type Tools = ReturnType<typeof createTools>
@@ -226,10 +231,10 @@ function changeOf(
   }
 }
 
-function resolve({ pictures }: Tools, selection: Selection): number[] {
+function resolve({ pictures, views }: Tools, selection: Selection): number[] {
   if ('ids' in selection) return pictures.existing(selection.ids)
   const except = new Set(selection.except)
-  const ids = pictures.matching(selection.filter)
+  const ids = [...views.ids(selection.filter, 'added')]
   return except.size === 0 ? ids : ids.filter((id) => !except.has(id))
 }
 

@@ -1,6 +1,4 @@
-import type { PictureFilter } from '#shared/contract/dataset.ts'
 import type { ProjectDatabase } from './database.ts'
-import { conditionOf } from './views-repository.ts'
 
 /** What labelling may change of a picture. */
 export type PictureField = 'label_id' | 'excluded' | 'confirmed'
@@ -35,14 +33,6 @@ export function createLabellingRepository({ sql }: ProjectDatabase) {
   return {
     /** The ids that exist, ascending. */
     existing: (ids: readonly number[]): number[] => existing.all(JSON.stringify(ids)),
-    /** Ids of a whole view, ascending. */
-    matching(filter: PictureFilter): number[] {
-      const { text, parameters } = conditionOf(filter)
-      return sql
-        .prepare<(string | number)[], number>(`SELECT id FROM pictures WHERE ${text} ORDER BY id`)
-        .pluck()
-        .all(...parameters)
-    },
     /** Those of `ids` whose field is not `value`, with what it is; ascending. */
     differing: (field: PictureField, ids: readonly number[], value: number | null) =>
       fields[field].differing.all(JSON.stringify(ids), value),

@@ -17,23 +17,20 @@ interface Condition {
   parameters: Parameter[]
 }
 
-/**
- * SQL for a filter, over the columns of `pictures`. Also used to change all pictures of a view.
- * Nearly all pictures are active, so "excluded" is a poor way in: '+' keeps SQLite from taking it where another index
- * gives the order or a smaller part. Only the plain view in order of adding walks the index of active pictures.
- */
-export function conditionOf(filter: PictureFilter, sort: PictureSort = 'added'): Condition {
+/** The view with all active pictures and nothing else asked for. */
+const isPlain = ({ show, label, split, search }: PictureFilter): boolean =>
+  show === 'active' && label === undefined && split === undefined && (search ?? '').trim() === ''
+
+/** SQL for a filter, but for leaving the excluded ones out: see {@link createViewsRepository}. */
+function conditionOf(filter: PictureFilter): Condition {
   const terms: string[] = []
   const parameters: Parameter[] = []
   const add = (term: string, ...values: Parameter[]): void => {
     terms.push(term)
     parameters.push(...values)
   }
-  const plain = sort === 'added' && filter.label === undefined && filter.split === undefined
-  if (filter.show === 'active') add(plain ? 'excluded = 0' : '+excluded = 0')
-  if (filter.show === 'excluded') add('excluded = 1')
-  if (filter.show === 'problem')
-    add("id IN (SELECT id FROM pictures WHERE findings <> '[]') AND +excluded = 0")
+  if (filter.show === 'excluded') add('id IN (SELECT id FROM pictures WHERE excluded = 1)')
+  if (filter.show === 'problem') add("id IN (SELECT id FROM pictures WHERE findings <> '[]')")
   if (filter.label === 'none') add('label_id IS NULL')
   else if (filter.label !== undefined) add('label_id = ?', filter.label)
   if (filter.split === 'none') add('split IS NULL')
@@ -41,8 +38,8 @@ export function conditionOf(filter: PictureFilter, sort: PictureSort = 'added'):
   const search = nameKey(filter.search ?? '').trim()
   if (search !== '')
     add(
-      `id IN (SELECT id FROM pictures WHERE instr(name_key, ?) > 0
-        OR label_id IN (SELECT id FROM labels WHERE instr(name_key, ?) > 0))`,
+      `id IN (SELECT id FROM pictures INDEXED BY pictures_by_name WHERE instr(name_key, ?) > 0 UNION
+        SELECT id FROM pictures WHERE label_id IN (SELECT id FROM labels WHERE instr(name_key, ?) > 0))`,
       search,
       search,
     )
@@ -60,7 +57,10 @@ const orders: Record<Exclude<PictureSort, 'label'>, string> = {
 }
 
 export function viewSql(filter: PictureFilter, sort: PictureSort): Condition {
-  const { text, parameters } = conditionOf(filter, sort)
+  // In order of adding there is an index of the active ones alone.
+  if (sort === 'added' && isPlain(filter))
+    return { text: 'SELECT id FROM pictures WHERE excluded = 0 ORDER BY id', parameters: [] }
+  const { text, parameters } = conditionOf(filter)
   const select =
     sort === 'label'
       ? `SELECT label_id, id FROM pictures WHERE ${text} ORDER BY label_id, id`
@@ -70,11 +70,15 @@ export function viewSql(filter: PictureFilter, sort: PictureSort): Condition {
 
 export const sumsSql = `SELECT excluded, label_id AS labelId, split, count(*) AS pictures
   FROM pictures GROUP BY excluded, label_id, split`
-export const problemsSql = "SELECT count(*) FROM pictures WHERE findings <> '[]' AND +excluded = 0"
+export const problemsSql = `SELECT count(*) FROM pictures WHERE findings <> '[]'
+  AND id NOT IN (SELECT id FROM pictures WHERE excluded = 1)`
 
 export type ViewsRepository = ReturnType<typeof createViewsRepository>
 
-/** The orders in which the grid shows pictures, as ids. */
+/**
+ * The orders in which the grid shows pictures, as ids. Excluded pictures are mostly few and are left out of the ordered
+ * list here, in memory: no index has to carry them along.
+ */
 export function createViewsRepository({ sql }: ProjectDatabase) {
   const sums = sql.prepare<[], PictureSums['groups'][number]>(sumsSql)
   const problems = sql.prepare<[], number>(problemsSql).pluck()
@@ -104,10 +108,19 @@ export function createViewsRepository({ sql }: ProjectDatabase) {
       .all(...parameters)
   }
 
+  const excludedIds = sql.prepare<[], number>('SELECT id FROM pictures WHERE excluded = 1').pluck()
+  const withoutExcluded = (ids: number[]): number[] => {
+    const excluded = new Set(excludedIds.all())
+    return excluded.size === 0 ? ids : ids.filter((id) => !excluded.has(id))
+  }
+
   return {
     sums: (): PictureSums => ({ groups: sums.all(), problems: problems.get() ?? 0 }),
     /** All ids of a view, in order. */
-    ids: (filter: PictureFilter, sort: PictureSort): Int32Array =>
-      Int32Array.from(sort === 'label' ? byLabel(filter) : inOrder(filter, sort)),
+    ids(filter: PictureFilter, sort: PictureSort): Int32Array {
+      const ids = sort === 'label' ? byLabel(filter) : inOrder(filter, sort)
+      const onlyActive = filter.show === 'active' || filter.show === 'problem'
+      return Int32Array.from(onlyActive ? withoutExcluded(ids) : ids)
+    },
   }
 }

@@ -89,16 +89,17 @@ CREATE TABLE pictures (
   added_at        INTEGER NOT NULL,
   import_id       INTEGER REFERENCES imports (id)
 ) STRICT;
--- Each view of the grid is an ordered walk over one of these; "excluded" comes along so that no row is fetched.
+-- Each view of the grid is an ordered walk over one of these. None but the first and the last two know of "excluded":
+-- excluding ten thousand pictures must not rewrite every index (views leave the excluded ones out afterwards).
 CREATE INDEX pictures_by_added ON pictures (excluded);
-CREATE INDEX pictures_by_label ON pictures (label_id, id, excluded, split);
-CREATE INDEX pictures_by_split ON pictures (split, id, excluded);
-CREATE INDEX pictures_by_name ON pictures (name_key, id, excluded, label_id);
-CREATE INDEX pictures_by_size ON pictures (pixels, id, excluded);
-CREATE INDEX pictures_by_sharpness ON pictures (sharpness, id, excluded);
-CREATE INDEX pictures_by_doubt ON pictures (doubt DESC, id, excluded);
+CREATE INDEX pictures_by_label ON pictures (label_id, id, split);
+CREATE INDEX pictures_by_split ON pictures (split, id);
+CREATE INDEX pictures_by_name ON pictures (name_key, id);
+CREATE INDEX pictures_by_size ON pictures (pixels, id);
+CREATE INDEX pictures_by_sharpness ON pictures (sharpness, id);
+CREATE INDEX pictures_by_doubt ON pictures (doubt DESC, id);
+CREATE INDEX pictures_with_findings ON pictures (id) WHERE findings <> '[]';
 CREATE INDEX pictures_excluded ON pictures (id) WHERE excluded = 1;
-CREATE INDEX pictures_with_findings ON pictures (id, excluded) WHERE findings <> '[]';
 CREATE INDEX pictures_counted ON pictures (excluded, label_id, split);
 
 -- Files on the person's disk that were imported: an unchanged one is recognised without reading it, a moved one by content.
