@@ -16,7 +16,7 @@ export interface Advice {
   words: string
 }
 
-/** From this recall on a class is not worth the person's time. */
+/** A class whose recall may well be this good, by what the pictures can tell, is not worth the person's time. */
 const GOOD_RECALL = 0.95
 const MIN_SUGGESTED = 10
 const MAX_SUGGESTED = 200
@@ -36,7 +36,7 @@ export function adviseMorePictures({ classes, confusion, training }: AdviceInput
       support,
       bound: wilsonInterval(Math.round(recall * support), support)[1],
     }))
-    .filter(({ support, recall }) => support > 0 && recall < GOOD_RECALL)
+    .filter(({ support, bound }) => support > 0 && bound < GOOD_RECALL)
     .sort((a, b) => a.bound - b.bound || a.recall - b.recall || a.classIndex - b.classIndex)
   const worst = candidates[0]
   if (!worst) return null

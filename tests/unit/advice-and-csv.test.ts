@@ -34,6 +34,13 @@ describe('advice', () => {
       })?.words,
     ).toContain('hardly any')
   })
+  it('does not build on a single mistake', () => {
+    const confusion = [
+      [8, 1],
+      [0, 9],
+    ]
+    expect(adviseMorePictures({ classes, confusion, training: [40, 40] })).toBeNull()
+  })
   it('is silent when all goes well or nothing is known', () => {
     expect(
       adviseMorePictures({
