@@ -56,6 +56,8 @@ export interface ServeCommand {
   /** 0: any free one. */
   port: number
   project: string | null
+  /** Also open the address in the default browser. */
+  open: boolean
 }
 export interface DoctorCommand {
   name: 'doctor'
@@ -176,12 +178,14 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
     const { values, positionals, wrong } = read('serve', argv, {
       port: { type: 'string' },
       project: { type: 'string' },
+      open: { type: 'boolean' },
     })
     none(positionals, wrong)
     return {
       name: 'serve',
       port: values.port === undefined ? 0 : wholeNumber(values.port, '--port', 0, 65_535, wrong),
       project: values.project ?? null,
+      open: values.open ?? false,
     }
   },
   doctor(argv) {

@@ -47,13 +47,14 @@ Says what the pictures show. PATH is a picture or a folder. The model is the fol
 
 Writes the features of every picture as a NumPy array [pictures, length] of 32-bit numbers, and beside it F.txt with
 the file of each row. Pictures that cannot be read are left out and listed.`,
-  serve: `kestrel serve [--port N] [--project DIR]
+  serve: `kestrel serve [--port N] [--project DIR] [--open]
 
 Opens the studio for a browser on this computer and prints its address with a one-time token. It answers on 127.0.0.1
 only. Ctrl+C ends it.
 
   --port N           a free one when left out
-  --project DIR      opens this project first`,
+  --project DIR      opens this project first
+  --open             also opens the address in your browser, where there is a display`,
   doctor: `kestrel doctor [--json]
 
 Lists engines (and why one cannot be used), backbones, versions, folders and free disk space.`,

@@ -52,8 +52,13 @@ describe('the other commands', () => {
       json: false,
     })
     expect(parse('features f --backbone b --out x.npy')).toMatchObject({ folder: 'f', out: 'x.npy' })
-    expect(parse('serve')).toEqual({ name: 'serve', port: 0, project: null })
-    expect(parse('serve --port 8080 --project p')).toEqual({ name: 'serve', port: 8080, project: 'p' })
+    expect(parse('serve')).toEqual({ name: 'serve', port: 0, project: null, open: false })
+    expect(parse('serve --port 8080 --project p --open')).toEqual({
+      name: 'serve',
+      port: 8080,
+      project: 'p',
+      open: true,
+    })
     expect(parse('doctor --json')).toEqual({ name: 'doctor', json: true })
     expect(parse('backbones')).toMatchObject({ action: { kind: 'list' } })
     expect(parse('backbones add net.onnx')).toMatchObject({ action: { kind: 'add', file: 'net.onnx' } })
