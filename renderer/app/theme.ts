@@ -24,14 +24,22 @@ export const useTheme = defineStore('theme', () => {
     document.documentElement.dataset.theme = dark.value ? 'dark' : 'light'
   })
 
-  /** Takes over what Settings say, without writing them. */
-  function adopt(theme: Theme): void {
+  /** The person's own choice in this window is newer than any answer that was on its way. */
+  let chosenHere = false
+
+  function show(theme: Theme): void {
     choice.value = theme
     localStorage.setItem(remembered, theme)
   }
 
+  /** Takes over what Settings say, without writing them. */
+  function adopt(theme: Theme): void {
+    if (!chosenHere) show(theme)
+  }
+
   async function set(theme: Theme): Promise<void> {
-    adopt(theme)
+    chosenHere = true
+    show(theme)
     try {
       await Promise.all([studio.system.setSettings({ theme }), window.kestrelDesktop?.setTheme(theme)])
     } catch (error) {

@@ -1,0 +1,165 @@
+import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { resourcesFolder } from '#shared/util/app-folders.ts'
+import { accessibilityProblems, chooseFiles, dropPaths, launchBrowser, startStudio } from './studio.ts'
+import type { RunningStudio } from './studio.ts'
+
+/** Pictures come in: by choice, by a real drop, nested, with splits, with files that cannot be read. */
+let browser: Browser
+let studio: RunningStudio
+let page: Page
+let folder: string
+let sample: string[]
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kestrel-import-'))
+  const leaves = join(resourcesFolder(), 'samples', 'forest-finds')
+  const found: string[] = []
+  for (const kind of ['leaf', 'shell']) {
+    for (const file of (await readdir(join(leaves, kind))).toSorted()) found.push(join(leaves, kind, file))
+  }
+  sample = found
+  browser = await launchBrowser()
+  studio = await startStudio(browser)
+})
+afterAll(async () => {
+  await studio.close()
+  await browser.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+let made = 0
+/** Writes a folder with pictures of the sample: path → number of pictures. Every call uses others. */
+let used = 0
+async function tree(name: string, content: Record<string, number>): Promise<string> {
+  const root = join(folder, name)
+  for (const [path, pictures] of Object.entries(content)) {
+    await mkdir(join(root, path), { recursive: true })
+    for (let i = 0; i < pictures; i++) {
+      const source = sample[used++ % sample.length]
+      if (source) await copyFile(source, join(root, path, `${i}.jpg`))
+    }
+  }
+  return root
+}
+/** A project of its own for each test. */
+beforeEach(async () => {
+  page ??= await studio.open()
+  await page.goto(new URL('/', page.url()).href)
+  await page.getByRole('button', { name: 'New project' }).click()
+  await page.getByRole('textbox', { name: 'What is it about' }).fill(`Import ${++made}`)
+  await page.keyboard.press('Enter')
+  await page.getByText('Bring in some pictures').waitFor()
+})
+
+const dialog = () => page.getByRole('dialog', { name: 'Add pictures' })
+const labelCount = async (name: string): Promise<number> => {
+  const row = page.locator(`[data-label="${name}"]`)
+  return (await row.count()) === 0 ? -1 : Number(await row.locator('small').textContent())
+}
+const slow = { timeout: 30_000 }
+
+describe('the import dialog', () => {
+  test('shows what folders will become, before anything is read', async () => {
+    const root = await tree('garden', { daisy: 3, tulip: 2 })
+    await chooseFiles(page, () => page.getByRole('button', { name: 'Choose a folder' }).click(), root)
+    await dialog()
+      .getByText(/^5 pictures, /)
+      .waitFor()
+    await dialog().getByRole('group', { name: 'What you will get' }).getByText('tulip').waitFor()
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      expect(await accessibilityProblems(page)).toEqual([])
+    }
+    await dialog().getByRole('button', { name: 'Add 5 pictures' }).click()
+    await expect.poll(() => labelCount('daisy'), slow).toBe(3)
+    expect(await labelCount('tulip')).toBe(2)
+    await page.getByText('5 pictures added').waitFor()
+  })
+
+  test('nested folders: the person chooses which level names the labels', async () => {
+    const root = await tree('wild', { 'birds/owl': 2, 'birds/crow': 2, 'fish/carp': 2 })
+    await chooseFiles(page, () => page.getByRole('button', { name: 'Choose a folder' }).click(), root)
+    await dialog()
+      .getByRole('radio', { name: /The first level of folders/ })
+      .click()
+    await dialog().getByRole('group', { name: 'What you will get' }).getByText('birds').waitFor()
+    await dialog().getByRole('button', { name: 'Add 6 pictures' }).click()
+    await expect.poll(() => labelCount('birds'), slow).toBe(4)
+    expect(await labelCount('fish')).toBe(2)
+  })
+
+  test('folders for training and test are kept as the split', async () => {
+    const root = await tree('divided', { 'train/a': 3, 'train/b': 3, 'test/a': 1, 'test/b': 1 })
+    await chooseFiles(page, () => page.getByRole('button', { name: 'Choose a folder' }).click(), root)
+    await dialog()
+      .getByRole('switch', { name: /Keep the folders for training/ })
+      .waitFor()
+    await dialog().getByRole('button', { name: 'Add 8 pictures' }).click()
+    await expect.poll(() => labelCount('a'), slow).toBe(4)
+  })
+
+  test('a folder without pictures is said to be one', async () => {
+    const root = join(folder, 'words')
+    await mkdir(root)
+    await writeFile(join(root, 'notes.txt'), 'no pictures here')
+    await chooseFiles(page, () => page.getByRole('button', { name: 'Choose a folder' }).click(), root)
+    await dialog().getByText('There are no pictures in there').waitFor()
+    await page.keyboard.press('Escape')
+    await expect.poll(() => dialog().count()).toBe(0)
+  })
+})
+
+describe('drops', () => {
+  test('a folder dropped anywhere on the window is taken in', async () => {
+    const root = await tree('dropped', { red: 2, green: 2 })
+    await dropPaths(page, [root])
+    await dialog().getByRole('button', { name: 'Add 4 pictures' }).click()
+    await expect.poll(() => labelCount('red'), slow).toBe(2)
+  })
+
+  test('a drop on the start page begins a project with its name', async () => {
+    await page.goto(new URL('/', page.url()).href)
+    await page.getByRole('heading', { name: 'Teach your computer' }).waitFor()
+    const root = await tree('From the meadow', { bee: 2, fly: 2 })
+    await dropPaths(page, [root])
+    await page.getByRole('button', { name: /From the meadow/ }).waitFor(slow)
+    await dialog().getByRole('button', { name: 'Add 4 pictures' }).click()
+    await expect.poll(() => labelCount('bee'), slow).toBe(2)
+  })
+
+  test('files dropped on a label get that label at once', async () => {
+    await page.keyboard.press('n')
+    await page.getByRole('textbox', { name: 'Name of the new label' }).fill('stone')
+    await page.keyboard.press('Enter')
+    await page.locator('[data-label="stone"]').waitFor()
+    const root = await tree('stones', { '.': 2 })
+    await dropPaths(page, [join(root, '0.jpg'), join(root, '1.jpg')], '[data-label="stone"]')
+    await expect.poll(() => labelCount('stone'), slow).toBe(2)
+    expect(await dialog().count()).toBe(0)
+  })
+})
+
+test('what cannot be read is listed with its reason; twins are added once; the rest goes on', async () => {
+  const root = await tree('mixed', { x: 3, y: 2 })
+  await copyFile(join(root, 'x', '0.jpg'), join(root, 'x', 'twin.jpg'))
+  await writeFile(join(root, 'y', 'letter.jpg'), 'Dear reader, this is not a picture.')
+  await writeFile(join(root, 'y', 'empty.jpg'), '')
+  await chooseFiles(page, () => page.getByRole('button', { name: 'Choose a folder' }).click(), root)
+  await dialog()
+    .getByRole('button', { name: /Add \d pictures/ })
+    .click()
+  await page.getByText('5 pictures added').waitFor(slow)
+  await page.getByRole('button', { name: 'See why' }).click()
+  const list = page.getByRole('dialog', { name: 'Files that were left out' })
+  await list.getByText('letter.jpg').waitFor()
+  await list.getByText('empty.jpg').waitFor()
+  expect(await list.locator('tbody tr').count()).toBe(2)
+  expect(await accessibilityProblems(page)).toEqual([])
+  await page.keyboard.press('Escape')
+  // The way back to the list stays in the filters.
+  await page.getByRole('button', { name: '2 files left out' }).waitFor()
+})
