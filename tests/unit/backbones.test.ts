@@ -262,7 +262,12 @@ describeWithShared('real backbones', ['backbones/index.json'], () => {
       'MobileNet V1 × 0.25, 128 px: ready',
       'SqueezeNet: ready',
     ])
+    expect((await list()).map(({ licence }) => licence)).toEqual([
+      ...['Apache-2.0', 'Apache-2.0', 'Apache-2.0'],
+      'MIT and BSD-2-Clause',
+    ])
     expect(await ensure('mobilenet_v1_0.25_128')).toMatchObject({
+      licence: 'Apache-2.0',
       featureLength: 256,
       preprocessing: {
         size: { width: 128, height: 128 },

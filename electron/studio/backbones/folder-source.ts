@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { backboneId } from './catalogue.ts'
 import { hashFile } from './hash-file.ts'
+import { licenceOf } from './licence.ts'
 import { scalingText } from './preprocessing-text.ts'
 import type { Scaling } from './preprocessing-text.ts'
 
@@ -60,7 +61,7 @@ export async function readBackboneFolder(folder: string): Promise<FolderBackbone
         size: { width, height },
         featureLength: entry.features,
         scaling: entry.preprocessing,
-        licence: entry.licence ?? 'see the folder it comes from',
+        licence: entry.licence ?? (await licenceOf(join(folder, entry.id))) ?? 'see the folder it comes from',
         problem:
           found === null
             ? 'Its file is missing from the backbone folder.'

@@ -201,7 +201,7 @@ export function createBackboneService(ports: BackboneServicePorts) {
               },
               ports.downloadOptions ?? defaultDownload,
             )
-            update({ stage: 'preparing', done: 0, total: null })
+            update({ stage: 'converting', done: 0, total: null })
             await installBackbone(store, prepare, target, () => describeEntry(entry), signal)
             await rm(target)
           } finally {

@@ -113,7 +113,7 @@ async function prepared(
   job: JobContext,
 ): Promise<ReadyBackbone | null> {
   if (run.config.recipe === 'pixels' || run.config.backboneId === null) return null
-  job.update({ stage: 'preparing', done: 0, total: null })
+  job.update({ stage: 'converting', done: 0, total: null })
   return await backbones.ensure(run.config.backboneId)
 }
 
