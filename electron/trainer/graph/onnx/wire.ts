@@ -7,9 +7,14 @@ import { KestrelError } from '#shared/errors/index.ts'
 
 export const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
 
-const damaged = (what: string): KestrelError =>
-  new KestrelError('backbone-damaged', `This model file is damaged: ${what}.`, {
+export const damaged = (what: string): KestrelError =>
+  new KestrelError('backbone-damaged', `This ONNX file is damaged: ${what}.`, {
     remedy: 'Fetch the file again from where it came.',
+  })
+
+export const unsupported = (what: string): KestrelError =>
+  new KestrelError('backbone-unsupported', `This ONNX file cannot be used: ${what}.`, {
+    remedy: 'Save the model again as one ONNX file with 32-bit weights inside.',
   })
 
 const decoder = new TextDecoder()
