@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { format, resolveConfig } from 'prettier'
 import type { Bench, BenchContext, BenchResult } from '../tests/bench/types.ts'
 import { benchmarkPage, reached } from './bench/report.ts'
 import type { BenchRecord } from './bench/report.ts'
@@ -93,8 +94,10 @@ async function main(): Promise<void> {
       const kept = [...records.values()]
         .filter((record) => existsSync(join(folder, record.file)))
         .sort((a, b) => (a.file < b.file ? -1 : 1))
-      writeFileSync(store, `${JSON.stringify(kept, null, 2)}\n`)
-      writeFileSync(join(root, 'docs', 'benchmarks.md'), benchmarkPage(kept))
+      writeFileSync(store, await format(JSON.stringify(kept), { filepath: store }))
+      const page = join(root, 'docs', 'benchmarks.md')
+      const options = await resolveConfig(page)
+      writeFileSync(page, await format(benchmarkPage(kept), { ...options, filepath: page }))
     } catch (error) {
       broken++
       say(`  ! ${error instanceof Error ? error.message : String(error)}`)
