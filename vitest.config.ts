@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 /** Node-side tests. The browser and Electron suites are projects of their own so that they can run alone. */
-const common = { testTimeout: 60_000, hookTimeout: 120_000 }
+// Generous, because machines are shared: a test that hangs is found, a slow machine is not punished.
+const common = { testTimeout: 180_000, hookTimeout: 180_000 }
 
 export default defineConfig({
   test: {
