@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { createRouterClient } from '@orpc/server'
 import type { Reveal } from '#shared/contract/broker.ts'
 import { resourcesFolder, rendererFolder } from '#shared/util/app-folders.ts'
@@ -28,6 +29,9 @@ export interface StudioOptions {
   pageFolder?: string
   heartbeatMs?: number
 }
+
+/** How long running work may take to end by itself when the studio closes. */
+const ASK_FOR_MS = 3_000
 
 export type Studio = Awaited<ReturnType<typeof composeStudio>>
 
@@ -126,9 +130,12 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
     /** Finishes what is being written, gives locks back, ends trainers. */
     async close(): Promise<void> {
       subscriptions.closeAll()
-      await jobs.stopAll()
-      await projects.closeAll()
-      await training.close()
+      // First asked: a training hands over its best so far. Then the trainers end, which ends whatever still waits for
+      // them. A database closes as soon as no job writes to it any more, whatever a trainer is still doing.
+      const stopping = jobs.stopAll()
+      const closing = stopping.then(() => projects.closeAll())
+      await Promise.race([stopping, wait(ASK_FOR_MS, undefined, { ref: false })])
+      await Promise.all([training.close(), closing])
     },
   }
 }

@@ -61,7 +61,8 @@ export function createRecentRefresher(ports: RefreshPorts): RecentRefresher {
       const timer = setTimeout(() => {
         timers.delete(projectId)
         const project = ports.registry.all().find((each) => each.projectId === projectId)
-        if (project) void now(project)
+        // The start page draws the new strip when it hears of it.
+        if (project) void now(project).then(() => project.db.sql.open && project.announce('project'))
       }, WAIT_MS)
       timer.unref()
       timers.set(projectId, timer)

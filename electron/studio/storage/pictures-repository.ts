@@ -85,10 +85,10 @@ export function createPicturesRepository({ sql, transaction }: ProjectDatabase) 
   const bySha = sql.prepare<[string], Stored>(`SELECT ${columns} FROM pictures WHERE sha256 = ?`)
   const insert =
     sql.prepare(`INSERT INTO pictures (sha256, name, name_key, file, stored, origin, format, bytes,
-      width, height, orientation, perceptual_hash, sharpness, brightness, findings, label_id, fixed_split,
+      width, height, orientation, perceptual_hash, sharpness, brightness, findings, label_id, fixed_split, split,
       import_id, added_at)
     VALUES (@sha256, @name, @nameKey, @file, @stored, @origin, @format, @bytes, @width, @height, @orientation,
-      @perceptualHash, @sharpness, @brightness, @findings, @labelId, @fixedSplit, @importId, @addedAt)`)
+      @perceptualHash, @sharpness, @brightness, @findings, @labelId, @fixedSplit, @fixedSplit, @importId, @addedAt)`)
   const usable = sql.prepare<[], UsablePicture>(`SELECT id, sha256, file, label_id AS labelId,
     fixed_split AS fixedSplit FROM pictures WHERE excluded = 0 AND label_id IS NOT NULL ORDER BY id`)
   const hashes = sql
@@ -98,8 +98,9 @@ export function createPicturesRepository({ sql, transaction }: ProjectDatabase) 
     'UPDATE pictures SET split = ? WHERE id = ? AND split IS NOT ?',
   )
   const clearSplits = sql.prepare('UPDATE pictures SET split = NULL WHERE split IS NOT NULL')
-  const setFixedSplit = sql.prepare<[SplitName | null, number]>(
-    'UPDATE pictures SET fixed_split = ? WHERE id = ?',
+  // A given side is shown at once, not only after the first training.
+  const setFixedSplit = sql.prepare<[SplitName | null, SplitName | null, number]>(
+    'UPDATE pictures SET fixed_split = ?, split = ? WHERE id = ?',
   )
   const setOpinion = sql.prepare<[number | null, number | null, number]>(
     'UPDATE pictures SET says_label_id = ?, says_confidence = ? WHERE id = ?',
@@ -147,7 +148,7 @@ export function createPicturesRepository({ sql, transaction }: ProjectDatabase) 
     /** Files of the first active pictures, as stored. */
     firstFiles: (limit: number): string[] => files.all(limit),
     setFixedSplit(id: number, split: SplitName | null): void {
-      setFixedSplit.run(split, id)
+      setFixedSplit.run(split, split, id)
     },
     /** The split of the newest dataset version, for filters; pictures not named have none. */
     setSplits(splits: Iterable<{ id: number; split: SplitName }>): void {
