@@ -163,6 +163,9 @@ export function createBackboneService(ports: BackboneServicePorts) {
 
     /** @throws KestrelError backbone-unknown, backbone-damaged, no-backbone */
     async requireReady(id: string): Promise<void> {
+      const stored = await store.read(id)
+      // Prepared before and whole: the other sources need not be looked through (and their files hashed).
+      if (stored !== null && 'info' in stored && stored.problem === null) return
       const listed = (await list()).find((candidate) => candidate.id === id)
       if (listed?.state !== 'ready') throw notReady(id, listed?.state === 'broken')
     },
