@@ -78,7 +78,10 @@ export const trainResultSchema = z.object({
   val: predictionBlockSchema,
   /** Test pictures, by the final model fitted on training + validation. */
   test: predictionBlockSchema,
-  /** Training + validation pictures, each by a model that did not learn from it; `fold[i]` belongs to `ids[i]`. */
+  /**
+   * Training + validation pictures, each by a model that did not learn from it; `fold[i]` belongs to `ids[i]`. Always
+   * null for `pixels`, where it would take as many trainings as folds.
+   */
   outOfFold: predictionBlockSchema.extend({ fold: typedInt32 }).nullable(),
   /** Pictures that could not be decoded any more; they took no part. */
   failed: z.array(z.object({ id: z.int(), error: wireErrorSchema })),

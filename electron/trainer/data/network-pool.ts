@@ -61,6 +61,11 @@ export class NetworkPool {
     return this.failure !== null
   }
 
+  /** Starts the first worker before there is a picture, so that the first answer comes sooner. */
+  warm(): void {
+    if (this.members.length === 0 && !this.failure) this.grow()
+  }
+
   /** @returns what became of the picture; rejects only when the pool itself broke or was closed. */
   submit(path: string): Promise<NetworkAnswer> {
     if (this.failure) return Promise.reject(this.failure)
@@ -82,16 +87,21 @@ export class NetworkPool {
       for (const member of this.members) if (!idlest || member.load < idlest.load) idlest = member
       const mayGrow = this.members.length < this.wanted
       if (mayGrow && (!idlest || idlest.load > 0)) {
-        idlest = new Member(
-          this.options,
-          () => this.dispatch(),
-          (error) => this.fail(error),
-        )
-        this.members.push(idlest)
+        idlest = this.grow()
       }
       if (!idlest || idlest.load >= this.depth) return
       idlest.take(this.waiting.shift()!)
     }
+  }
+
+  private grow(): Member {
+    const member = new Member(
+      this.options,
+      () => this.dispatch(),
+      (error) => this.fail(error),
+    )
+    this.members.push(member)
+    return member
   }
 
   private fail(error: Error): void {

@@ -25,12 +25,13 @@ export class Predictor {
 
   /**
    * Sends one `partial` per picture, in the order in which they get done. A picture that cannot be read is an answer,
-   * not an error.
+   * not an error. Without pictures the model is only made ready.
    * @throws KestrelError `model-unreadable`; `stopped` when asked to stop.
    */
   async predict(request: PredictRequest, context: RequestContext): Promise<TrainerResultOf<'predict'>> {
     const model = await this.take(request.modelDir)
     const { images } = request
+    if (images.length === 0) model.pool.warm()
     let [next, done, failed] = [0, 0, 0]
     const began = performance.now()
     const lane = async (): Promise<void> => {

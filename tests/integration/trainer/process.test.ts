@@ -258,6 +258,8 @@ describe('the training process', () => {
       { id: 2, path: pictures[0]!.path },
       { id: 3, path: join(folder, 'gone.png') },
     ]
+    const ready = trainer.request({ kind: 'predict', modelDir: request.runDir, images: [] })
+    expect(await ready.answer).toMatchObject({ classes, done: 0, failed: 0 })
     const predicting = trainer.request({ kind: 'predict', modelDir: request.runDir, images })
     expect(await predicting.answer).toMatchObject({ done: 1, failed: 2 })
     const errors = predicting.messages.flatMap((message) =>
