@@ -23,6 +23,8 @@ export default {
     test: 'Test pictures',
     outOfFold: 'Training pictures',
     testWords: 'Pictures the model has never seen. This is the honest figure.',
+    valOnlyWords:
+      'Validation pictures, judged by a model that learned from the training pictures alone. Mend labels here, so that the test stays a test.',
     outOfFoldWords:
       'Training and validation pictures, each judged by a model that did not learn from it (out-of-fold). Mend labels here, so that the test stays a test.',
   },
