@@ -14,14 +14,14 @@ export interface CliOutcome {
 
 export interface CliOptions {
   env?: Record<string, string>
-  /** Called with everything on stderr so far, whenever more arrives. */
-  onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void
+  /** Called with everything said so far, whenever more arrives. */
+  onOutput?: (said: { stdout: string; stderr: string }, kill: (signal: NodeJS.Signals) => void) => void
 }
 
 /** Runs the real `kestrel` from its sources as a process of its own. */
 export function kestrel(
   args: readonly string[],
-  { env = {}, onStderr }: CliOptions = {},
+  { env = {}, onOutput }: CliOptions = {},
 ): Promise<CliOutcome> {
   return new Promise((resolve, reject) => {
     // In a process group of its own, so that a signal to it can be sent as a terminal sends it: to all of them.
@@ -31,14 +31,16 @@ export function kestrel(
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
-    let [stdout, stderr] = ['', '']
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text
-      onStderr?.(stderr, (signal) => child.pid !== undefined && process.kill(-child.pid, signal))
-    })
+    const said = { stdout: '', stderr: '' }
+    const kill = (signal: NodeJS.Signals): boolean =>
+      child.pid !== undefined && process.kill(-child.pid, signal)
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        said[name] += text
+        onOutput?.(said, kill)
+      })
     child.once('error', reject)
-    child.once('close', (code) => resolve({ code, stdout, stderr }))
+    child.once('close', (code) => resolve({ code, ...said }))
   })
 }
 

@@ -65,7 +65,26 @@ describe('kestrel without work', () => {
   })
 })
 
-describe('kestrel run without any backbone', () => {
+describe('kestrel serve', () => {
+  it('prints one address that works once and ends with Ctrl+C', async () => {
+    let visits: Promise<number[]> | undefined
+    const { code, stdout } = await kestrel(['serve'], {
+      env,
+      onOutput({ stdout: said }, kill) {
+        if (visits || !said.endsWith('\n')) return
+        const visit = async (): Promise<number> => (await fetch(said.trim())).status
+        visits = visit().then(async (first) => [first, await visit()])
+        void visits.finally(() => kill('SIGINT'))
+      },
+    })
+    expect(stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]+\n$/)
+    expect(await visits).toEqual([200, 401])
+    expect(code).toBe(130)
+  })
+})
+
+// A training on the pixels and a proof, on a machine that may be busy with other tests.
+describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
   const at = (name: string): string => join(folder, name)
 
   it('goes from a folder to a proven export, and predicts with it', async () => {
@@ -130,6 +149,24 @@ describe('kestrel run without any backbone', () => {
     expect(sum).toBeCloseTo(1, 5)
   })
 
+  it('keeps what was read when it is interrupted during the import', async () => {
+    copySample(at('many'), ['feather', 'leaf', 'mushroom', 'shell'], 56)
+    let sent = false
+    const args = ['run', at('many'), '--out', at('many-project')]
+    const first = await kestrel(args, {
+      env,
+      onOutput({ stderr }, kill) {
+        if (sent || !stderr.includes('Reading pictures …')) return
+        sent = true
+        setTimeout(() => kill('SIGINT'), 150)
+      },
+    })
+    expect(first.code).toBe(130)
+    expect(first.stderr).toContain('Run the same command again')
+    expect(existsSync(join(at('many-project'), 'project.db'))).toBe(true)
+    expect(existsSync(join(at('many-project'), 'result.json'))).toBe(false)
+  })
+
   it('refuses a folder that holds something else', async () => {
     const { code, stderr } = await kestrel(['run', at('pictures'), '--out', at('pictures')], { env })
     expect(code).toBe(1)
@@ -141,8 +178,8 @@ describe('kestrel run without any backbone', () => {
     let sent = false
     const first = await kestrel(args, {
       env,
-      onStderr(text, kill) {
-        if (sent || !text.includes('Training …')) return
+      onOutput({ stderr }, kill) {
+        if (sent || !stderr.includes('Training …')) return
         sent = true
         kill('SIGINT')
       },
