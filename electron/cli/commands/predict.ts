@@ -31,7 +31,7 @@ export async function predict(command: PredictCommand, context: CliContext): Pro
     const files = await findPictures(command.paths, signal)
     const answers: (PictureAnswer | undefined)[] = files.map(() => undefined)
     const began = performance.now()
-    let interrupted: unknown
+    let interrupted: { cause: unknown } | null = null
     try {
       await studio.pool.quick<'predict'>(
         {
@@ -55,7 +55,7 @@ export async function predict(command: PredictCommand, context: CliContext): Pro
     } catch (error) {
       if (!signal.aborted) throw error
       // What has been answered is kept and written; then the command ends as interrupted.
-      interrupted = error
+      interrupted = { cause: error }
     }
     const done = answers.filter((answer) => answer !== undefined)
     const seconds = (performance.now() - began) / 1000
@@ -77,7 +77,7 @@ export async function predict(command: PredictCommand, context: CliContext): Pro
                 terminal.progress({ stage, done, total, rate: null, etaSeconds: null }),
             },
           )
-    if (interrupted !== undefined) throw interrupted
+    if (interrupted) throw interrupted.cause
     if (command.csv === null) for (const answer of done) terminal.print(lineOf(answer))
     if (sorted) terminal.say(`${sorted.copied} pictures copied into ${resolve(command.sortInto ?? '')}.`)
     terminal.answer({
