@@ -9,7 +9,13 @@ export interface FolderTable {
   title: string
   classes: string[]
   rows: Answer[]
+  /** By name, once all are there; while they come, the order of their coming keeps windows still. */
+  ordered: Answer[] | null
 }
+
+const byName = new Intl.Collator('en', { numeric: true })
+export const inOrder = (rows: readonly Answer[]): Answer[] =>
+  rows.toSorted((a, b) => byName.compare(a.name, b.name))
 
 export interface TableFilter {
   classIndex: number | null
@@ -54,7 +60,8 @@ export function countRows(
 }
 
 /** A class alone means its sure answers: what the count beside it says. */
-export function filterRows({ rows }: FolderTable, filter: TableFilter, threshold: number): Answer[] {
+export function filterRows(table: FolderTable, filter: TableFilter, threshold: number): Answer[] {
+  const rows = table.ordered ?? table.rows
   const { classIndex, unsure = null } = filter
   if (classIndex === null && unsure === null) return rows
   return rows.filter((row) => {
@@ -83,10 +90,9 @@ export function tableRows({ rows, classes }: FolderTable, threshold: number): (s
     ...['file', 'answer', 'best label', 'confidence', 'second label', 'second confidence'],
     ...['third label', 'third confidence', 'milliseconds', 'problem'],
   ]
-  const sorted = rows.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   return [
     header,
-    ...sorted.map((row) => [
+    ...inOrder(rows).map((row) => [
       row.name,
       sortedName(row, classes, threshold),
       ...guess(row, 0),

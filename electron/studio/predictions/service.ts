@@ -10,7 +10,7 @@ import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { findModel, findRun } from '../runs/service.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
 import type { FolderTable } from './folder-tables.ts'
-import { countRows, createFolderTables, filterRows, sortedName, tableRows } from './folder-tables.ts'
+import { countRows, createFolderTables, filterRows, inOrder, sortedName, tableRows } from './folder-tables.ts'
 import { answerOf, createGivenPictures, predictionOf } from './given-pictures.ts'
 import type { Answer } from './given-pictures.ts'
 import { sortInto } from './sort-into.ts'
@@ -158,11 +158,19 @@ export function createPredictionsService(ports: PredictionPorts) {
             },
           },
         )
+        table.ordered = inOrder(table.rows)
         const { unsure, failed } = countRows(table, thresholdOf(project, runId).value)
         return { pictures: table.rows.length, unsure, failed }
       },
     })
-    tables.add({ jobId: job.id, runId, title, classes: run.classes.map(({ name }) => name), rows: [] })
+    tables.add({
+      jobId: job.id,
+      runId,
+      title,
+      classes: run.classes.map(({ name }) => name),
+      rows: [],
+      ordered: null,
+    })
     return { jobId: job.id }
   }
 

@@ -33,6 +33,9 @@ export function createVersionsRepository({ sql, transaction }: ProjectDatabase) 
       'SELECT picture_id, split FROM dataset_items WHERE version_id = ?',
     )
     .raw()
+  const lastPicture = sql
+    .prepare<[number], number | null>('SELECT max(picture_id) FROM dataset_items WHERE version_id = ?')
+    .pluck()
   const newest = sql
     .prepare<[], string>(
       `SELECT v.options FROM runs r JOIN dataset_versions v ON v.id = r.version_id ORDER BY r.number DESC LIMIT 1`,
@@ -61,12 +64,19 @@ export function createVersionsRepository({ sql, transaction }: ProjectDatabase) 
     newestOptions: (): string | undefined => newest.get(),
     /**
      * The side each picture had in the newest version with these options that held it; looks back over `limit` versions,
-     * so that a picture excluded for a while comes back to its side.
+     * so that a picture excluded for a while comes back to its side. Nearly always the newest one knows them all.
      */
-    sidesSoFar(options: string, limit = 20): Map<number, SplitName> {
+    sidesSoFar(options: string, pictures: Iterable<number>, limit = 20): Map<number, SplitName> {
       const found = new Map<number, SplitName>()
-      for (const id of withOptions.all(options, limit))
-        for (const [pictureId, split] of sides.all(id)) if (!found.has(pictureId)) found.set(pictureId, split)
+      const versions = withOptions.all(options, limit)
+      // Pictures that came after those of all versions need not be looked for.
+      const last = Math.max(0, ...versions.map((id) => lastPicture.get(id) ?? 0))
+      const missing = new Set([...pictures].filter((id) => id <= last))
+      for (const id of versions) {
+        if (missing.size === 0) break
+        for (const [pictureId, split] of sides.all(id))
+          if (missing.delete(pictureId)) found.set(pictureId, split)
+      }
       return found
     },
   }

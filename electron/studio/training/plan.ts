@@ -56,7 +56,10 @@ export function planTraining(project: OpenProject, choice: SplitChoice): Trainin
     .map(({ id, name, colour }) => ({ labelId: id, name, colour }))
   const classOf = new Map(classes.map(({ labelId }, index) => [labelId, index]))
   const options = optionsText(choice)
-  const before = project.use(createVersionsRepository).sidesSoFar(options)
+  const before = project.use(createVersionsRepository).sidesSoFar(
+    options,
+    usable.map(({ id }) => id),
+  )
   const given = usable.map(({ fixedSplit }) => fixedSplit)
   const sides = growSplit({
     labels: usable.map(({ labelId }) => labelId),

@@ -80,13 +80,13 @@ describe('versions', () => {
       ...{ createdAt: 2, options: 'seed 1', digest: 'two' },
       items: [{ pictureId: 1, class: 0, split: 'test' }],
     })
-    expect([...versions.sidesSoFar('seed 1')]).toEqual([
+    expect([...versions.sidesSoFar('seed 1', [1, 2, 3, 4, 99])]).toEqual([
       [1, 'test'],
       [2, 'train'],
       [3, 'val'],
       [4, 'test'],
     ])
-    expect(versions.sidesSoFar('seed 2').size).toBe(0)
+    expect(versions.sidesSoFar('seed 2', [1]).size).toBe(0)
     expect(versions.newestOptions()).toBe('seed 1')
     db.close()
   })
