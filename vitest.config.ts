@@ -2,7 +2,12 @@ import { defineConfig } from 'vitest/config'
 
 /** Node-side tests. The browser and Electron suites are projects of their own so that they can run alone. */
 // Generous, because machines are shared: a test that hangs is found, a slow machine is not punished.
-const common = { testTimeout: 180_000, hookTimeout: 180_000 }
+const common = {
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  // Waits end as soon as what they wait for is there; a busy machine must not make them fail.
+  expect: { poll: { timeout: 30_000, interval: 50 } },
+}
 
 export default defineConfig({
   test: {

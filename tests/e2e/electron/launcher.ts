@@ -117,6 +117,8 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
     timeout: 60_000,
   })
   const page = await app.firstWindow({ timeout: 60_000 })
+  // Two cores may have other work; a wait is over as soon as what it waits for is there.
+  page.setDefaultTimeout(90_000)
   return {
     app,
     page,
