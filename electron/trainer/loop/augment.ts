@@ -65,8 +65,8 @@ export function applyAugmentation(
     for (let x = 0; x < size; x++) {
       const dx = x - middle
       const dy = y - middle
-      const sx = Math.min(last, Math.max(0, middle + cos * dx + sin * dy + shiftX * size))
-      const sy = Math.min(last, Math.max(0, middle - sin * dx + cos * dy + shiftY * size))
+      const sx = Math.min(last, Math.max(0, middle + cos * dx - sin * dy + shiftX * size))
+      const sy = Math.min(last, Math.max(0, middle + sin * dx + cos * dy + shiftY * size))
       const x0 = Math.floor(sx)
       const y0 = Math.floor(sy)
       const right = x0 < last ? 1 : 0

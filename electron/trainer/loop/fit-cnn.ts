@@ -39,6 +39,8 @@ export interface CnnInput {
   val: readonly number[]
   seed: number
   epochs?: number
+  /** Highest learning rate of the schedule. */
+  peakRate?: number
   shouldStop: () => boolean
   onEpoch: (metric: TrainMetric) => void
   /** Pictures shown so far, of all that will be. */
@@ -196,7 +198,12 @@ class Loop {
   }
 
   private update(statistics: Float32Array): void {
-    const rate = cosineRate(this.step, this.steps, PEAK_RATE, Math.min(100, Math.ceil(this.steps / 10)))
+    const rate = cosineRate(
+      this.step,
+      this.steps,
+      this.input.peakRate ?? PEAK_RATE,
+      Math.min(100, Math.ceil(this.steps / 10)),
+    )
     this.adam.step(this.state.parameters, this.gradient, rate, (index) => this.isWeight[index] === 1)
     // At first a plain average, so that the starting values (0 and 1) leave no trace.
     const keep = Math.min(MOMENTUM, this.step / (this.step + 1))
