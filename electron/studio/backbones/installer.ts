@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { access, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { PrepareBackboneResult } from '#shared/contract/trainer.ts'
@@ -69,7 +69,19 @@ async function weightFilesOf(original: string): Promise<string[]> {
       remedy: 'Choose the model.json of TensorFlow.js layers, with its files of numbers beside it.',
       cause: parsed.error,
     })
-  return parsed.data.weightsManifest.flatMap(({ paths }) =>
+  const files = parsed.data.weightsManifest.flatMap(({ paths }) =>
     paths.map((path) => join(dirname(original), path)),
   )
+  for (const file of files)
+    await access(file).catch((error: unknown) => {
+      throw new KestrelError(
+        'backbone-damaged',
+        `The file “${basename(file)}” that belongs to this model is missing.`,
+        {
+          remedy: 'Choose the folder that holds model.json and its files of numbers.',
+          cause: error,
+        },
+      )
+    })
+  return files
 }
