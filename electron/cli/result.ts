@@ -78,10 +78,13 @@ export function describeResult(result: RunResult, projectFolder: string): string
   const lines = [
     `${images.read} pictures of ${result.classes.length} labels: ${split.train} to learn from, ${split.val} to tune on, ${split.test} to test.`,
   ]
-  if (images.duplicates > 0) lines.push(`${images.duplicates} of them are exact copies and were used once.`)
+  if (images.duplicates === 1) lines.push('1 of them is an exact copy and was used once.')
+  if (images.duplicates > 1) lines.push(`${images.duplicates} of them are exact copies and were used once.`)
   if (images.skipped.length > 0)
     lines.push(
-      `${images.skipped.length} files could not be read:`,
+      images.skipped.length === 1
+        ? '1 file could not be read:'
+        : `${images.skipped.length} files could not be read:`,
       ...images.skipped.slice(0, 5).map(({ file, message }) => `  ${file}: ${message}`),
       ...(images.skipped.length > 5 ? [`  … all of them are in result.json.`] : []),
     )

@@ -1,4 +1,4 @@
-import { fromWire } from '#shared/errors/index.ts'
+import { KestrelError, fromWire } from '#shared/errors/index.ts'
 import type { Job } from '#shared/jobs/job.ts'
 import { kestrelHome, logsFolder } from '#shared/util/home.ts'
 import { composeStudio } from '#studio/compose.ts'
@@ -71,5 +71,18 @@ export async function followJob(
     signal.removeEventListener('abort', cancel)
     unsubscribe()
     terminal.clear()
+  }
+}
+
+/**
+ * Makes sure that a backbone that was asked for by name is there; one only known by the catalogue is downloaded now.
+ * @throws KestrelError backbone-unknown, backbone-damaged, offline, download-failed, checksum-mismatch
+ */
+export async function makeReady(id: string, studio: CliStudio, context: CliContext): Promise<void> {
+  try {
+    await studio.backbones.requireReady(id)
+  } catch (error) {
+    if (!(error instanceof KestrelError) || error.code !== 'no-backbone') throw error
+    await followJob(studio, studio.backbones.download(id).jobId, context)
   }
 }

@@ -46,6 +46,7 @@ const stageWords: Record<string, string> = {
   sorting: 'Copying into folders',
   downloading: 'Downloading',
   preparing: 'Preparing',
+  converting: 'Preparing the backbone',
 }
 
 export function createTerminal(

@@ -9,7 +9,7 @@ import type { FoundFile } from '#studio/sources/walk.ts'
 import type { FeaturesCommand } from '../arguments.ts'
 import type { CliContext } from '../context.ts'
 import { findPictures, requireFolder } from '../pictures.ts'
-import { withStudio } from '../studio.ts'
+import { makeReady, withStudio } from '../studio.ts'
 
 /** Pictures per request: what is in memory at a time is small however many there are. */
 const CHUNK = 512
@@ -19,7 +19,9 @@ export async function features(command: FeaturesCommand, context: CliContext): P
   const { terminal, signal } = context
   const folder = await requireFolder(command.folder)
   const out = resolve(command.out)
-  await withStudio(context, async ({ pool, backbones, home }) => {
+  await withStudio(context, async (studio) => {
+    const { pool, backbones, home } = studio
+    await makeReady(command.backbone, studio, context)
     const backbone = await backbones.ensure(command.backbone)
     const { featureLength } = backbone
     const files = await findPictures([folder], signal)

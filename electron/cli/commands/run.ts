@@ -12,7 +12,7 @@ import { figuresOf } from '../figures.ts'
 import { requireFolder } from '../pictures.ts'
 import { describeResult } from '../result.ts'
 import type { RunResult } from '../result.ts'
-import { followJob, withStudio } from '../studio.ts'
+import { followJob, makeReady, withStudio } from '../studio.ts'
 import type { CliStudio } from '../studio.ts'
 
 /** Import, train, evaluate and export in one go; the same services as in the window, one after the other. */
@@ -28,10 +28,9 @@ export async function run(command: RunCommand, context: CliContext): Promise<voi
       studio.pool
         .quick<'hello'>({ kind: 'hello' })
         .catch((error: unknown) => studio.log.warn('the warm trainer did not start', error))
-    const [config, { projectId }] = await Promise.all([
-      configOf(command, studio, terminal.say),
-      studio.projects.openOrCreateAt(out, basename(out)),
-    ])
+    // Before anything is made or imported: a misspelt name should not cost minutes.
+    const config = await configOf(command, studio, context)
+    const { projectId } = await studio.projects.openOrCreateAt(out, basename(out))
     const project = studio.registry.get(projectId)
 
     const began = performance.now()
@@ -82,18 +81,20 @@ const seconds = (milliseconds: number): number => milliseconds / 1000
 
 async function configOf(
   { backbone, recipe, split, seed, folds }: RunCommand,
-  { backbones }: CliStudio,
-  say: (line: string) => void,
+  studio: CliStudio,
+  context: CliContext,
 ): Promise<TrainConfig> {
+  const { backbones } = studio
   const sum = split.train + split.val + split.test
   const shares = { train: split.train / sum, val: split.val / sum, test: split.test / sum }
+  if (backbone !== null) await makeReady(backbone, studio, context)
   const backboneId = recipe === 'pixels' ? null : (backbone ?? (await backbones.recommended()))
   if (backboneId === null && recipe === 'head')
     throw new KestrelError('no-backbone', 'No backbone is ready on this computer.', {
       remedy: 'Get one with "kestrel backbones get ID", or leave out --recipe to train on the pixels.',
     })
   if (backboneId === null && recipe === null)
-    say(
+    context.terminal.say(
       'No backbone is ready: a small network is trained on the pixels. "kestrel backbones" lists what can be had.',
     )
   return { recipe: backboneId === null ? 'pixels' : 'head', backboneId, split: shares, seed, folds }

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { computeMetrics } from '#shared/domain/metrics.ts'
+import { describeResult, foldFigures, runResultSchema } from '../../electron/cli/result.ts'
+import type { RunResult } from '../../electron/cli/result.ts'
+
+const metrics = computeMetrics({
+  classes: ['a', 'b'],
+  labels: [0, 0, 1, 1],
+  probabilities: [0.9, 0.1, 0.4, 0.6, 0.2, 0.8, 0.3, 0.7],
+})
+const result: RunResult = {
+  kestrel: '0.1.0',
+  seed: 1,
+  engine: 'onnx',
+  backbone: null,
+  recipe: 'pixels',
+  classes: ['a', 'b'],
+  images: {
+    read: 12,
+    duplicates: 1,
+    skipped: Array.from({ length: 7 }, (_, i) => ({
+      file: `${i}.jpg`,
+      code: 'file-empty',
+      message: 'Empty.',
+    })),
+  },
+  split: { train: 5, val: 2, test: 4 },
+  timings: { import_s: 1, features_s: 0, train_s: 1, evaluate_s: 0, export_s: 0, total_s: 2.25 },
+  metrics: { val: null, test: metrics },
+  exports: [],
+}
+
+describe('the result', () => {
+  it('fits its own schema and survives JSON', () => {
+    expect(runResultSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(result)
+  })
+
+  it('is told in a few lines', () => {
+    const lines = describeResult(
+      { ...result, stopped: { reason: 'diverged', message: 'The loss grew.' } },
+      '/p',
+    ).split('\n')
+    expect(lines[0]).toBe('12 pictures of 2 labels: 5 to learn from, 2 to tune on, 4 to test.')
+    expect(lines).toContain('1 of them is an exact copy and was used once.')
+    expect(lines).toContain('7 files could not be read:')
+    expect(lines.filter((line) => line.startsWith('  '))).toHaveLength(6)
+    expect(lines).toContain('Test: 75.0 % right (95 % interval 30.1 % to 95.4 %), macro F1 0.733.')
+    expect(lines).toContain('The training ended early: The loss grew.')
+    expect(lines.at(-1)).toBe('2.3 s in all. The project is /p.')
+  })
+})
+
+it('figures of folds', () => {
+  const folds = foldFigures(3, [0, 0, 1, 1, 2], [true, false, true, true, false], metrics)
+  expect(folds).toMatchObject({ k: 3, accuracy: [0.5, 1, 0], mean: 0.5, sd: 0.5 })
+  expect(folds.pooled).toBe(metrics)
+})
