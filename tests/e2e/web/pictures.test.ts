@@ -70,13 +70,7 @@ describe('the grid', () => {
   test('shows every picture with its label', async () => {
     expect(await shown()).toBe(36)
     expect(await labelOf(0)).toBe('feather')
-    await expect
-      .poll(() =>
-        tile(0)
-          .locator('img')
-          .evaluate((image: HTMLImageElement) => image.naturalWidth),
-      )
-      .toBeGreaterThan(0)
+    await tile(0).locator('canvas.drawn').waitFor()
   })
 
   test('selects by click, Ctrl, Shift and all, and clears with Escape', async () => {

@@ -58,11 +58,13 @@ export interface StudioSettings {
   colorScheme?: 'light' | 'dark'
   /** The page must not report errors; patterns of those a test causes on purpose. */
   expectedErrors?: RegExp[]
+  /** A home that is there already; an empty one that goes with the studio when left out. */
+  home?: string
 }
 
 /** The real studio on an empty home, and a browser with a window on it. */
 export async function startStudio(browser: Browser, settings: StudioSettings = {}): Promise<RunningStudio> {
-  const home = await mkdtemp(join(tmpdir(), 'kestrel-web-'))
+  const home = settings.home ?? (await mkdtemp(join(tmpdir(), 'kestrel-web-')))
   let served = await serve(home)
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
@@ -115,7 +117,7 @@ export async function startStudio(browser: Browser, settings: StudioSettings = {
     async close() {
       await context.close()
       await stop('SIGTERM')
-      await rm(home, { recursive: true, force: true, maxRetries: 3 })
+      if (settings.home === undefined) await rm(home, { recursive: true, force: true, maxRetries: 3 })
       if (problems.length > 0) throw new Error(`the page reported errors:\n${problems.join('\n')}`)
     },
   }
