@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import type { ExportRequest } from '#shared/contract/trainer.ts'
+import { KestrelError } from '#shared/errors/index.ts'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
 import { resizeFile } from '#imaging/prepare.ts'
 import { tensorFromResized } from '#shared/domain/preprocessing/index.ts'
@@ -69,7 +70,10 @@ export async function writePackage(
     for (const [name, bytes] of shards) await writeFile(join(targetDir, name), bytes)
   }
   await writeFile(join(targetDir, aboutFile[format]), json(about))
-  await writeFile(join(targetDir, 'labels.txt'), `${about.labels.join('\n')}\n`)
+  await writeFile(
+    join(targetDir, 'labels.txt'),
+    `${about.labels.map((label) => label.replace(/\s+/g, ' ')).join('\n')}\n`,
+  )
   await writeFile(
     join(targetDir, 'package.json'),
     json({
@@ -97,13 +101,12 @@ async function writeSamples(request: ExportRequest, model: TrainedModel): Promis
   const session = await OnnxSession.open(model.modelPath)
   try {
     for (const sample of request.samples) {
+      const resized = await readSample(sample.path, model)
+      if (resized === null) continue
       const file = sampleName(sample.name, taken)
       await copyFile(sample.path, join(folder, file))
       written.push(`samples/${file}`)
-      const pixels = tensorFromResized(
-        await resizeFile(sample.path, model.preprocessing),
-        model.preprocessing,
-      )
+      const pixels = tensorFromResized(resized, model.preprocessing)
       const input = session.inputs[0]?.name ?? 'input'
       const output = session.outputs[0]?.name ?? 'probabilities'
       const result = await session.run({ [input]: float32([1, 3, height, width], pixels) })
@@ -122,6 +125,16 @@ async function writeSamples(request: ExportRequest, model: TrainedModel): Promis
   }
   await writeFile(join(folder, 'expected.json'), json(expected))
   return written
+}
+
+/** Null for a picture that was moved or damaged since it was chosen: the export is worth more than that sample. */
+async function readSample(path: string, model: TrainedModel): Promise<Uint8Array | null> {
+  try {
+    return await resizeFile(path, model.preprocessing)
+  } catch (error) {
+    if (error instanceof KestrelError) return null
+    throw error
+  }
 }
 
 /** A plain file name that is not taken yet: names come from people's folders. */

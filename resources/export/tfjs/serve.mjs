@@ -1,4 +1,7 @@
-/** Serves this folder to a browser on this computer only: `npm start`, then open the address it prints. */
+/**
+ * Serves this folder to a browser on this computer only: `npm start`, then open the address it prints.
+ * For another port: node serve.mjs PORT
+ */
 import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import { dirname, extname, isAbsolute, join, relative } from 'node:path'
@@ -26,4 +29,6 @@ const server = createServer(async (request, response) => {
     response.writeHead(404).end('Not found')
   }
 })
-server.listen(8080, '127.0.0.1', () => console.log('Open http://127.0.0.1:8080 in a browser.'))
+server.listen(Number(process.argv[2] ?? 8080), '127.0.0.1', () => {
+  console.log(`Open http://127.0.0.1:${server.address().port} in a browser.`)
+})
