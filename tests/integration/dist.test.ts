@@ -90,7 +90,12 @@ describe.skipIf(!packable)('the packaged app', () => {
       'out/renderer/index.html',
     ])
       expect(existsSync(join(beside, file)), file).toBe(true)
-    expect(existsSync(join(beside, 'resources/backbones/catalog.json'))).toBe(true)
+    // All that the app reads at run time: sample, catalogue, and the snippets that exports carry.
+    const needed = filesBelow(join(root, 'resources')).filter((path) =>
+      /^(backbones|export|samples)\b/.test(path),
+    )
+    const there = new Set(filesBelow(join(beside, 'resources')))
+    expect(needed.filter((path) => !there.has(path) && basename(path) !== 'README.md')).toEqual([])
     const natives = filesBelow(join(beside, 'node_modules'))
       .filter((path) => path.endsWith('.node'))
       .map((path) => basename(path))
