@@ -1,6 +1,6 @@
 import { getCurrentFuseWire, FuseState, FuseV1Options } from '@electron/fuses'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
@@ -143,6 +143,33 @@ describe.skipIf(!packable)('the packaged app', () => {
     const loaded = JSON.parse(stdout || `["${stderr}"]`) as string[]
     expect(loaded.length).toBeGreaterThanOrEqual(2)
     expect(loaded.filter((path) => !path.startsWith(beside))).toEqual([])
+  })
+
+  it('trains and exports on its own: nothing it needs is left in the project', () => {
+    const folder = join(work, 'pictures')
+    for (const label of ['leaf', 'shell'])
+      for (const name of readdirSync(join(root, 'resources/samples/forest-finds', label))
+        .sort()
+        .slice(0, 10))
+        cpSync(join(root, 'resources/samples/forest-finds', label, name), join(folder, label, name))
+    mkdirSync(join(work, 'no-backbones'))
+    const args = ['run', folder, '--out', join(work, 'Small.kestrel'), '--export', 'onnx,tfjs', '--json']
+    const training = spawnSync(process.execPath, [join(beside, 'out/node/cli.mjs'), ...args], {
+      encoding: 'utf8',
+      cwd: work,
+      env: {
+        ...process.env,
+        KESTREL_HOME: join(work, 'home'),
+        KESTREL_BACKBONES: join(work, 'no-backbones'),
+      },
+    })
+    expect(training.stderr).not.toContain('Cannot find')
+    expect(training.status, training.stderr).toBe(0)
+    const { exports } = JSON.parse(training.stdout) as {
+      exports: { format: string; proof: { images: number } }[]
+    }
+    expect(exports.map(({ format }) => format).sort()).toEqual(['onnx', 'tfjs'])
+    for (const { proof } of exports) expect(proof.images).toBeGreaterThan(0)
   })
 
   it('has the fuses set', async () => {
