@@ -1,11 +1,14 @@
 import { enableCompileCache } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { kestrelHome } from '#shared/util/home.ts'
 
-/**
- * The `kestrel` command. Compiled code is kept in the user-data folder, for this process and the trainers it starts: a
- * second of waiting is what a repeated run may cost, and compiling would be a third of it. All else is in app.ts.
- */
+/** The `kestrel` command: what has to be set before anything is loaded. All else is in app.ts. */
+
+// Pictures are decoded on libuv's pool of threads, which by itself has four; read when it is first used.
+process.env['UV_THREADPOOL_SIZE'] ??= String(Math.max(4, availableParallelism()))
+
+// Compiled code is kept, for this process and the trainers it starts: a repeated run may cost a second in all.
 const compiled = join(kestrelHome(), 'cache', 'compiled')
 enableCompileCache(compiled)
 process.env['NODE_COMPILE_CACHE'] = compiled
