@@ -21,10 +21,8 @@ let studio: RunningStudio
 let page: Page
 
 const goto = async (step: string): Promise<void> => {
-  await page
-    .getByRole('link', { name: new RegExp(`^${step}`) })
-    .first()
-    .click()
+  const rail = page.getByRole('navigation', { name: 'Steps' })
+  await rail.getByRole('link', { name: new RegExp(`\\b${step}\\b`) }).click()
   await page.getByRole('heading', { level: 1, name: step }).waitFor()
 }
 const trained = (): Promise<void> =>
@@ -193,7 +191,11 @@ describe('from training to taking the model away', () => {
   })
 
   it('has settings, keys and diagnostics', async () => {
-    await page.getByRole('link', { name: 'Settings' }).first().click()
+    await page
+      .getByRole('button', { name: 'Settings' })
+      .or(page.getByRole('link', { name: 'Settings' }))
+      .first()
+      .click()
     await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor()
     await page.getByText('ONNX Runtime').first().waitFor()
     await bothThemesAreAccessible()
