@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
-import { accessibilityProblems, chooseFiles, dropPaths, launchBrowser, startStudio } from './studio.ts'
+import {
+  accessibilityProblems,
+  chooseFiles,
+  dropPaths,
+  inTheme,
+  launchBrowser,
+  startStudio,
+} from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 /** Pictures come in: by choice, by a real drop, nested, with splits, with files that cannot be read. */
@@ -70,8 +77,8 @@ describe('the import dialog', () => {
       .getByText(/^5 pictures, /)
       .waitFor()
     await dialog().getByRole('group', { name: 'What you will get' }).getByText('tulip').waitFor()
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
+    for (const theme of ['light', 'dark'] as const) {
+      await inTheme(page, theme)
       expect(await accessibilityProblems(page)).toEqual([])
     }
     await dialog().getByRole('button', { name: 'Add 5 pictures' }).click()

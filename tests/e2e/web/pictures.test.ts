@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
-import { accessibilityProblems, chooseFiles, dropPaths, launchBrowser, startStudio } from './studio.ts'
+import {
+  accessibilityProblems,
+  chooseFiles,
+  dropPaths,
+  inTheme,
+  launchBrowser,
+  startStudio,
+} from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 /** Looking and labelling, by mouse and keyboard, on twelve pictures of each kind of the sample. */
@@ -316,7 +323,7 @@ describe('looking', () => {
 })
 
 describe.each(['light', 'dark'] as const)('for everyone, %s', (theme) => {
-  beforeAll(() => page.emulateMedia({ colorScheme: theme }))
+  beforeAll(() => inTheme(page, theme))
 
   test('grid, selection and inspector', async () => {
     await tile(0).click()

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { accessibilityProblems, launchBrowser, startStudio } from './studio.ts'
+import { accessibilityProblems, inTheme, launchBrowser, startStudio } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 /** The first thing a person sees, and the way back to what they had. */
@@ -28,8 +28,8 @@ const card = (name: string) => page.getByRole('listitem').filter({ hasText: name
 describe('the start page', () => {
   test('says what to do when there is nothing yet', async () => {
     await page.getByText('Train in one press').waitFor()
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
+    for (const theme of ['light', 'dark'] as const) {
+      await inTheme(page, theme)
       expect(await accessibilityProblems(page)).toEqual([])
     }
   })
@@ -42,8 +42,8 @@ describe('the start page', () => {
     await dialog.getByRole('button', { name: 'Create' }).click()
     await page.getByText('Bring in some pictures').waitFor()
     expect(await page.title()).toBe('Moths of the garden · Kestrel Studio')
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
+    for (const theme of ['light', 'dark'] as const) {
+      await inTheme(page, theme)
       expect(await accessibilityProblems(page)).toEqual([])
     }
   })
@@ -73,8 +73,8 @@ describe('the start page', () => {
     await card('Night moths').waitFor()
     const sample = card('feather')
     await expect.poll(() => sample.locator('img').count(), { timeout: 15_000 }).toBe(6)
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
+    for (const theme of ['light', 'dark'] as const) {
+      await inTheme(page, theme)
       expect(await accessibilityProblems(page)).toEqual([])
     }
     await sample.getByRole('button').first().click()
@@ -117,7 +117,7 @@ describe('the start page', () => {
 describe('the shell', () => {
   test('switches the theme and remembers it', async () => {
     await toStart()
-    await page.emulateMedia({ colorScheme: 'light' })
+    await inTheme(page, 'light')
     await page.getByRole('button', { name: 'Switch to the dark theme' }).click()
     await expect.poll(() => page.locator('html').getAttribute('data-theme')).toBe('dark')
     await page.reload()

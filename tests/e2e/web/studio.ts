@@ -123,6 +123,12 @@ export async function startStudio(browser: Browser, settings: StudioSettings = {
   }
 }
 
+/** Switches the computer's theme and waits until the page has followed. */
+export async function inTheme(page: Page, theme: 'light' | 'dark'): Promise<void> {
+  await page.emulateMedia({ colorScheme: theme })
+  await page.locator(`html[data-theme=${theme}]`).waitFor()
+}
+
 /** What axe calls serious or critical, as lines; empty when all is well. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page })
