@@ -65,9 +65,17 @@ for (const scheme of ['light', 'dark'] as const) {
     await page.waitForTimeout(800)
     await page.locator('.cell:not(.right)').first().click()
   })
-  await shot('use', 'use', scheme)
+  await shot('use', 'use', scheme, async () => {
+    const [chooser] = await Promise.all([
+      page.waitForEvent('filechooser'),
+      page.getByRole('button', { name: /Choose pictures/ }).click(),
+    ])
+    await chooser.setFiles(resolve(import.meta.dirname, '../resources/samples/forest-finds/mushroom/07.jpg'))
+    await page.getByTestId('answer-label').waitFor()
+  })
   await shot('export', 'export', scheme)
 }
+await open('light', page)
 await page.goto(new URL('/', base).href)
 await page.waitForTimeout(900)
 await page.screenshot({ path: join(target, 'start-light.png') })

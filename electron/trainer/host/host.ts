@@ -10,7 +10,7 @@ import { KestrelError, toWire } from '#shared/errors/index.ts'
 import { StopSignal, stoppedError, type RequestContext } from './context.ts'
 import { throttleLatest } from './throttle.ts'
 
-/** Progress and metrics reach the studio at most this often. */
+/** Progress reaches the studio at most this often, in milliseconds. */
 const PROGRESS_INTERVAL = 80
 
 export type Handlers = {
@@ -109,14 +109,12 @@ export class TrainerHost {
 
   private contextOf(id: string, stop: StopSignal): { context: RequestContext; flush: () => void } {
     const progress = throttleLatest<FromTrainer>((message) => this.send(message), PROGRESS_INTERVAL)
-    const metric = throttleLatest<TrainMetric>(
-      (value) => this.send({ type: 'metric', id, metric: value }),
-      PROGRESS_INTERVAL,
-    )
+    // Every step is sent: a curve of a short fit would otherwise be its first and last point. They are a few hundred
+    // small messages at most, and the studio writes them in batches.
+    const metric = (value: TrainMetric): void => this.send({ type: 'metric', id, metric: value })
     let stage: TrainStage | null = null
     const flush = (): void => {
       progress.flush()
-      metric.flush()
     }
     return {
       flush,
