@@ -32,7 +32,7 @@ export function useSteps() {
   const finished = computed(() =>
     (runs.data.value ?? [])
       .filter(({ state }) => state === 'done' || state === 'stopped')
-      .toSorted((a, b) => b.number - a.number),
+      .sort((a, b) => b.number - a.number),
   )
   const newest = computed(() => finished.value[0] ?? null)
   const exported = useQuery({

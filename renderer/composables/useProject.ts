@@ -27,7 +27,7 @@ export function useProject() {
     staleTime: 60_000,
   })
   const labels = computed<Label[]>(() =>
-    (counts.data.value?.labels ?? []).toSorted((a, b) => a.position - b.position),
+    [...(counts.data.value?.labels ?? [])].sort((a, b) => a.position - b.position),
   )
   const labelsById = computed(() => new Map(labels.value.map((label) => [label.id, label])))
   const labelOf = (labelId: number | null): Label | null =>
