@@ -30,7 +30,7 @@ export async function run(command: RunCommand, context: CliContext): Promise<voi
         .catch((error: unknown) => studio.log.warn('the warm trainer did not start', error))
     // Before anything is made or imported: a misspelt name should not cost minutes.
     const config = await configOf(command, studio, context)
-    const { projectId } = await studio.projects.openOrCreateAt(out, basename(out))
+    const { projectId } = await studio.projects.openOrCreateAt(out, basename(out, '.kestrel'))
     const project = studio.registry.get(projectId)
 
     const began = performance.now()

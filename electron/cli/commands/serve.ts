@@ -12,7 +12,7 @@ export async function serve({ port, project, open: show }: ServeCommand, context
   const open = async (studio: CliStudio): Promise<void> => {
     if (project !== null) {
       const folder = resolve(project)
-      await studio.projects.openOrCreateAt(folder, basename(folder))
+      await studio.projects.openOrCreateAt(folder, basename(folder, '.kestrel'))
     }
     const door = await openLoopbackDoor({ fetch: studio.fetch, log: studio.log }, { port })
     // On stdout and alone on its line: a program that started this reads it from here.
