@@ -165,7 +165,7 @@ describe.each([0, 1])('door %i', (index) => {
       for (const wrong of [null, 7, 'text', [], ...(aboutProject ? [{ ...input, projectId: 5 }] : [])]) {
         const error = await failureOf(callOf(door().client, name)(wrong))
         expect(error.code).toBe('BAD_REQUEST')
-        expect(JSON.stringify(error.data)).not.toContain('/work/')
+        expect(JSON.stringify(error.data)).not.toContain(process.cwd())
       }
     },
   )

@@ -30,3 +30,50 @@ export function cellsOf(matrix: readonly (readonly number[])[], order: readonly 
   })
   return cells
 }
+
+/**
+ * How strongly a cell is tinted, 0–1. Skips 0.6–0.85, where neither dark nor white figures would be readable on it.
+ * Wrong answers are rare, so their tint grows faster: five of a hundred can be seen.
+ */
+export function tintOf(cell: MatrixCell): number {
+  const share = cell.row === cell.column ? cell.share : Math.min(1, 0.08 + cell.share * 1.9)
+  return share <= 0.5 ? 0.15 + share * 0.9 : 0.7 + share * 0.3
+}
+
+export interface Place {
+  row: number
+  column: number
+}
+
+const walks: Record<string, (place: Place, last: number) => Place> = {
+  ArrowUp: ({ row, column }) => ({ row: row - 1, column }),
+  ArrowDown: ({ row, column }) => ({ row: row + 1, column }),
+  ArrowLeft: ({ row, column }) => ({ row, column: column - 1 }),
+  ArrowRight: ({ row, column }) => ({ row, column: column + 1 }),
+  PageUp: ({ row, column }) => ({ row: row - 10, column }),
+  PageDown: ({ row, column }) => ({ row: row + 10, column }),
+  Home: ({ row }) => ({ row, column: 0 }),
+  End: ({ row }, last) => ({ row, column: last }),
+}
+
+/**
+ * Where a key leads in a matrix of `count` classes. N and P go to the next and previous mistake, read like a text: the
+ * quick way through a large matrix.
+ * @returns null when the key means nothing here
+ */
+export function walk(place: Place, key: string, count: number, cells: readonly MatrixCell[]): Place | null {
+  const last = count - 1
+  const step = walks[key]
+  if (step) {
+    const { row, column } = step(place, last)
+    return { row: Math.max(0, Math.min(last, row)), column: Math.max(0, Math.min(last, column)) }
+  }
+  if (key !== 'n' && key !== 'p') return null
+  const at = place.row * count + place.column
+  const wrong = cells
+    .filter(({ row, column }) => row !== column)
+    .map(({ row, column }) => row * count + column)
+    .sort((a, b) => a - b)
+  const next = key === 'n' ? wrong.find((other) => other > at) : wrong.findLast((other) => other < at)
+  return next === undefined ? place : { row: Math.floor(next / count), column: next % count }
+}
