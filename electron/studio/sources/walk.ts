@@ -1,9 +1,11 @@
 import type { Dirent } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { compareNames } from '#shared/domain/folder-labels.ts'
 import { ignoredFile } from '#shared/domain/import-rules.ts'
 import { isMissing } from '../files.ts'
+import { databaseFile } from '../storage/database.ts'
 
 export interface FoundFile {
   path: string
@@ -72,6 +74,8 @@ async function* walkLevel(
   if (depth >= MOST_DEPTH) return
   for (const name of folders.sort(compareNames)) {
     const inner = join(folder, name)
+    // A project kept among the pictures ("--out" below FOLDER) would bring its own copies in as labels.
+    if (existsSync(databaseFile(inner))) continue
     const real = await realpath(inner)
     if (entered.has(real)) continue
     entered.add(real)

@@ -1,0 +1,25 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { walkFolder } from '#studio/sources/walk.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kestrel-walk-'))
+  for (const path of [
+    'leaf/1.jpg',
+    'plain-name/project.db',
+    'plain-name/images/ab/1.jpg',
+    'x.kestrel/1.jpg',
+  ]) {
+    await mkdir(join(folder, path, '..'), { recursive: true })
+    await writeFile(join(folder, path), 'x')
+  }
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+it('passes projects among the pictures over, whatever their folder is called', async () => {
+  const found = await Array.fromAsync(walkFolder(folder, ''))
+  expect(found.map(({ relative }) => relative)).toEqual(['leaf/1.jpg'])
+})
