@@ -171,6 +171,12 @@ describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
     const { code, stderr } = await kestrel(['run', at('pictures'), '--out', at('pictures')], { env })
     expect(code).toBe(1)
     expect(stderr).toContain('is not empty')
+    const [picture] = readdirSync(join(at('pictures'), 'leaf'))
+    const file = join(at('pictures'), 'leaf', picture!)
+    const inTheWay = await kestrel(['run', at('pictures'), '--out', file], { env })
+    expect(inTheWay.code).toBe(1)
+    expect(inTheWay.stderr).toMatch(/a file is in the way.*\n$/)
+    expect(inTheWay.stderr).not.toContain(' at ')
   })
 
   it('ends with 130 when it is interrupted, keeps what was read and goes on', async () => {

@@ -198,7 +198,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
     async openOrCreateAt(folder, name) {
       const absolute = resolve(folder)
       if (existsSync(databaseFile(absolute))) return viewOf(await openFolder(await realpath(absolute)))
-      await mkdir(absolute, { recursive: true })
+      await makeFolder(absolute)
       if ((await readdir(absolute)).length > 0)
         throw new KestrelError('folder-not-empty', `The folder “${basename(absolute)}” is not empty.`, {
           kept: 'Nothing was changed.',
@@ -230,6 +230,21 @@ type Repository = ReturnType<typeof createProjectRepository>
 function initialise(repository: Repository, name: string): ProjectFacts {
   repository.initialise({ id: randomUUID(), name, createdAt: Date.now() })
   return repository.facts()!
+}
+
+/** @throws KestrelError `file-unreadable` when a file has the name, of the folder or of one above it */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EEXIST' || error.code === 'ENOTDIR')))
+      throw error
+    throw new KestrelError('file-unreadable', `“${folder}” cannot be a folder: a file is in the way.`, {
+      kept: 'Nothing was changed.',
+      remedy: 'Name an empty or new folder, or a Kestrel project.',
+      cause: error,
+    })
+  }
 }
 
 const nameOfFolder = (folder: string): string => basename(folder).replace(/\.kestrel$/i, '')
