@@ -15,6 +15,7 @@ export default {
   camera: 'Camera',
   cameraOn: 'The camera is on. Pictures from it stay on this computer.',
   cameraOff: 'Switch the camera off',
+  cameraBack: 'Back',
   cameraFailed: 'The camera could not be opened. Check that it is connected and that this window may use it.',
   cameraLooking: 'Waiting for the first answer',
   keep: 'Keep this picture',
