@@ -6,6 +6,7 @@ import { isOver, reduceJobs } from '#shared/jobs/job.ts'
 import type { Job } from '#shared/jobs/job.ts'
 import type { StudioEvent } from '#shared/contract/system.ts'
 import { queryKeys, useStudio } from '../client/index.ts'
+import { unreachableWords } from '../client/studio.ts'
 import type { ProjectPart } from '../client/index.ts'
 import { useNotices } from './notices.ts'
 
@@ -111,6 +112,7 @@ export const useEvents = defineStore('events', () => {
           retryMs = firstRetryMs
           if (connection.value === 'open') return
           connection.value = 'open'
+          notices.retract(unreachableWords)
           // What happened in between was not heard: everything shown is asked for again.
           if (before) {
             void staleNow()

@@ -32,6 +32,11 @@ export const useNotices = defineStore('notices', () => {
     return id
   }
 
+  /** Takes back what is no longer so. */
+  function retract(title: string): void {
+    list.value = list.value.filter((notice) => notice.title !== title)
+  }
+
   /** Says an error in its own words. Aborts are silent: the person asked for them. */
   function error(thrown: unknown): void {
     const known = toPageError(thrown)
@@ -54,5 +59,5 @@ export const useNotices = defineStore('notices', () => {
     }
   }
 
-  return { list, push, close, error, attempt }
+  return { list, push, close, retract, error, attempt }
 })

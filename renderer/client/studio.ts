@@ -8,6 +8,9 @@ import { fromBridge, fromWire, KestrelError, wireErrorSchema } from '#shared/err
 
 export type StudioClient = ContractRouterClient<Contract>
 
+/** Said of calls that found nobody; taken back once the studio answers again. */
+export const unreachableWords = 'The studio does not answer at the moment.'
+
 const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === 'AbortError'
 
 /**
@@ -33,7 +36,7 @@ export function toPageError(error: unknown): unknown {
   }
   const fromDesktop = fromBridge(error)
   if (fromDesktop) return fromDesktop
-  return new KestrelError('internal', 'The studio does not answer at the moment.', {
+  return new KestrelError('internal', unreachableWords, {
     kept: 'Everything saved so far is safe.',
     remedy: 'Wait a few seconds and try again.',
     cause: error,
