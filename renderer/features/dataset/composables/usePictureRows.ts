@@ -26,6 +26,8 @@ export function usePictureRows(projectId: Ref<string>, view: View) {
   const version = ref(0)
   /** Grows when another view has arrived: positions mean something else now. */
   const epoch = ref(0)
+  /** Grows when the studio is back: pictures that failed are asked for again. */
+  const attempt = ref(0)
 
   let asked = 0
   let replaceAll = false
@@ -106,7 +108,10 @@ export function usePictureRows(projectId: Ref<string>, view: View) {
       void refresh()
     }
   })
-  events.onReconnect(() => void refresh())
+  events.onReconnect(() => {
+    attempt.value += 1
+    void refresh()
+  })
   void pump()
 
   function rowAt(index: number): PictureRow | undefined {
@@ -131,6 +136,7 @@ export function usePictureRows(projectId: Ref<string>, view: View) {
     error,
     version,
     epoch,
+    attempt,
     rowAt,
     want,
     idsOf,

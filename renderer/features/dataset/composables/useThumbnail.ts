@@ -6,11 +6,13 @@ import type { Ref } from 'vue'
  * thousand images it has shown, 300 MB of thumbnails after a long scroll. A canvas holds what is on screen and no more,
  * and a picture that is scrolled past before it arrives is never decoded.
  * @param source address of the picture, null for none @param pixels edge of the canvas in device pixels
+ * @param attempt grows when what failed is worth another try
  */
 export function useThumbnail(
   canvas: Ref<HTMLCanvasElement | null>,
   source: () => string | null,
   pixels: () => number,
+  attempt: () => number,
 ) {
   const state = ref<'waiting' | 'drawn' | 'failed'>('waiting')
   let loading: AbortController | null = null
@@ -46,8 +48,9 @@ export function useThumbnail(
   }
 
   watch(
-    [canvas, source, pixels] as const,
-    ([target, address, edge], [, addressBefore]) => {
+    [canvas, source, pixels, attempt] as const,
+    ([target, address, edge, tries], [, addressBefore, , triesBefore]) => {
+      if (tries !== triesBefore && address === addressBefore && state.value === 'drawn') return
       loading?.abort()
       loading = null
       if (!target || address === null) {
