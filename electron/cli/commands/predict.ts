@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import type { PredictPartial } from '#shared/contract/trainer.ts'
 import { toCsv } from '#shared/util/csv.ts'
 import { sortInto } from '#studio/predictions/sort-into.ts'
@@ -144,6 +144,8 @@ async function writeTable(
           ],
     ),
   ])
-  if (target === '-') print(text.trimEnd())
-  else await writeFile(resolve(target), text)
+  if (target === '-') return print(text.trimEnd())
+  // The answers may have taken an hour: a folder that is not there yet must not lose them.
+  await mkdir(dirname(resolve(target)), { recursive: true })
+  await writeFile(resolve(target), text)
 }
