@@ -39,7 +39,7 @@ export function modelCard(
     ].join('\n'),
     `## When it is not sure`,
     `Where the best probability is below **${about.threshold}**, the answer should be read as "not sure". The threshold ` +
-      'was chosen on the validation pictures and can be changed in ' +
+      'was chosen on pictures the model had not learned from (never the test pictures) and can be changed in ' +
       `\`${about.format === 'onnx' ? 'model.json' : 'classifier.json'}\`.`,
     '## What happens to a picture before the model sees it',
     about.preprocessingInWords.map((step, index) => `${index + 1}. ${step}`).join('\n'),

@@ -134,6 +134,8 @@ export default {
       interrupted: 'interrupted',
     },
     remove: 'Remove run',
+    removeWords:
+      '{run}: its model and figures go to the folder “trash” of the project. Pictures and labels stay.',
     rename: 'Rename run',
     removed: 'Run {number} removed',
     when: 'When',

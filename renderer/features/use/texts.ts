@@ -36,8 +36,9 @@ export default {
   newLabel: 'New label: {name}',
   threshold: 'Not sure below',
   thresholdMeaning:
-    'When the best answer is less certain than this, Kestrel says “not sure” instead of guessing. The limit was chosen from the validation pictures and goes into every export.',
-  thresholdWords: 'Answers {answered} % of pictures, {right} % of those right (validation pictures).',
+    'When the best answer is less certain than this, Kestrel says “not sure” instead of guessing. The limit was chosen on pictures the model had not learned from (validation), never on the test pictures, and goes into every export.',
+  thresholdWords:
+    'Answers {answered} % of pictures, {right} % of those right (on pictures it did not learn from).',
   thresholdReset: 'Back to {percent} %',
   recent: 'Just asked',
   clear: 'Clear',
