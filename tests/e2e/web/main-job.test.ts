@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, JSHandle, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
 import { sharedPath } from '../../helpers/shared.ts'
@@ -148,6 +148,8 @@ describe('from training to taking the model away', () => {
     const [label] = await labels()
     await dropFile(join(sample, label!.folder, label!.picture), 'dropped.jpg')
     await page.getByText('dropped.jpg').first().waitFor()
+    await pasteFile(join(sample, label!.folder, label!.picture), 'pasted.jpg')
+    await page.getByText('pasted.jpg').first().waitFor()
   })
 
   it('looks through a folder and gives a table and a CSV', async () => {
@@ -224,18 +226,28 @@ async function labels(): Promise<{ folder: string; picture: string }[]> {
   )
 }
 
+/** A data transfer in the page that carries a real file's bytes. */
+async function carrying(path: string, name: string): Promise<JSHandle<DataTransfer>> {
+  return page.evaluateHandle(
+    ({ data, fileName }) => {
+      const transfer = new DataTransfer()
+      transfer.items.add(new File([new Uint8Array(data)], fileName, { type: 'image/jpeg' }))
+      return transfer
+    },
+    { data: [...(await readFile(path))], fileName: name },
+  )
+}
+
+async function pasteFile(path: string, name: string): Promise<void> {
+  const transfer = await carrying(path, name)
+  await page.evaluate((clipboardData) => {
+    document.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }))
+  }, transfer)
+}
+
 /** Drops a real file's bytes on the window, the way the browser hands them over. */
 async function dropFile(path: string, name: string): Promise<void> {
-  const bytes = [...(await readFile(path))]
-  const transfer = await page.evaluateHandle(
-    ({ data, fileName }) => {
-      const handle = new DataTransfer()
-      handle.items.add(new File([new Uint8Array(data)], fileName, { type: 'image/jpeg' }))
-      return handle
-    },
-    { data: bytes, fileName: name },
-  )
-  for (const type of ['dragenter', 'dragover', 'drop']) {
-    await page.dispatchEvent('body', type, { dataTransfer: transfer })
-  }
+  const dataTransfer = await carrying(path, name)
+  for (const type of ['dragenter', 'dragover', 'drop'])
+    await page.dispatchEvent('body', type, { dataTransfer })
 }
