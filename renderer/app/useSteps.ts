@@ -1,6 +1,8 @@
 import { useQuery } from '@pinia/colada'
-import { computed } from 'vue'
+import { useLocalStorage } from '@vueuse/core'
+import { computed, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
+import { useRoute } from 'vue-router'
 import { queryKeys, useStudio } from '../client/index.ts'
 import { useFormat, useJobs, useProject } from '../composables/index.ts'
 import type { Step } from './steps.ts'
@@ -43,6 +45,17 @@ export function useSteps() {
     staleTime: 60_000,
   })
 
+  // Using leaves no trace in the project; that the person has been there with this model is enough.
+  const used = useLocalStorage<Record<string, string>>('kestrel-used', {})
+  const route = useRoute()
+  watch(
+    () => (route.name === 'use' ? newest.value?.runId : undefined),
+    (runId) => {
+      if (runId !== undefined) used.value = { ...used.value, [projectId.value]: runId }
+    },
+    { immediate: true },
+  )
+
   const list = computed<StepState[]>(() => {
     const pictures = counts.value?.active ?? 0
     const labelled = (counts.value?.labels ?? []).filter((label) => label.pictures > 0).length >= 2
@@ -69,7 +82,12 @@ export function useSteps() {
         note: run?.testAccuracy == null ? '' : percent(run.testAccuracy),
         tone: 'plain',
       },
-      { name: 'use', done: false, note: run ? t('app.hint.ready') : '', tone: 'plain' },
+      {
+        name: 'use',
+        done: run !== null && used.value[projectId.value] === run.runId,
+        note: run ? t('app.hint.ready') : '',
+        tone: 'plain',
+      },
       { name: 'export', done: (exported.data.value ?? []).length > 0, note: '', tone: 'plain' },
     ]
     const nextName = states.find(({ done }) => !done)?.name

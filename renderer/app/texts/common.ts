@@ -21,6 +21,7 @@ export const commonTexts = {
   minutesAgo: 'just now | a minute ago | {n} minutes ago',
   hoursAgo: 'just now | an hour ago | {n} hours ago',
   daysAgo: 'today | yesterday | {n} days ago',
+  almostDone: 'almost done',
   left: 'about {time} left',
   rate: '{rate} pictures/s',
   seconds: '{n} s',
