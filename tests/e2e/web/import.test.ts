@@ -12,6 +12,7 @@ import {
   launchBrowser,
   startStudio,
 } from './studio.ts'
+import { writeTree } from '../../helpers/draw.ts'
 import type { RunningStudio } from './studio.ts'
 
 /** Pictures come in: by choice, by a real drop, nested, with splits, with files that cannot be read. */
@@ -148,6 +149,24 @@ describe('drops', () => {
     await expect.poll(() => labelCount('stone'), slow).toBe(2)
     expect(await dialog().count()).toBe(0)
   })
+})
+
+test('an import says how far it is and can be stopped; what was read is kept', async () => {
+  const many = 700
+  const root = join(folder, 'many')
+  await writeTree(root, Object.fromEntries(Array.from({ length: many }, (_, i) => [`all/${i}.jpg`, i])))
+  await chooseFiles(page, () => page.getByRole('button', { name: 'Choose a folder' }).click(), root)
+  await dialog()
+    .getByRole('button', { name: `Add ${many} pictures` })
+    .click(slow)
+  const running = page.getByRole('region', { name: 'What is running' })
+  await running.getByText(/reading pictures|looking what is there/).waitFor()
+  await page.locator('[data-index="0"][data-picture]').waitFor(slow)
+  await running.getByRole('button', { name: 'Stop: Adding pictures' }).click()
+  await expect.poll(() => running.count(), slow).toBe(0)
+  const kept = await labelCount('all')
+  expect(kept).toBeGreaterThan(0)
+  expect(kept).toBeLessThan(many)
 })
 
 test('what cannot be read is listed with its reason; twins are added once; the rest goes on', async () => {
