@@ -59,7 +59,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     terminal.say(text)
     if (wire.code === 'internal')
       terminal.say(error instanceof Error ? (error.stack ?? error.message) : String(error))
-    terminal.answer({ error: wire })
+    if (!terminal.answered) terminal.answer({ error: wire })
     return interrupt.signal.aborted ? INTERRUPTED : FAILED
   } finally {
     interrupt.dispose()

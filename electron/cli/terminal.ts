@@ -12,6 +12,8 @@ export interface Terminal {
   print(text: string): void
   /** The answer for a program; nothing without --json. Called at most once. */
   answer(document: unknown): void
+  /** Whether it was given: an error after it is said in words only. */
+  readonly answered: boolean
   /** How far the work is: a bar that is drawn over on a terminal, one line per stage elsewhere. */
   progress(view: ProgressView): void
   /** Takes the bar away. */
@@ -71,6 +73,9 @@ export function createTerminal(
     print(text) {
       clear()
       if (!json) stdout.write(`${text}\n`)
+    },
+    get answered() {
+      return answered
     },
     answer(document) {
       clear()

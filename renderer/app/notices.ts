@@ -13,7 +13,7 @@ export interface Notice {
 
 const restMs = { info: 6_000, good: 6_000, warning: 14_000, error: 0 } as const
 
-/** Short messages in the corner, read aloud politely; errors stay until they are closed. */
+/** Short messages in the corner, read aloud politely; errors stay until they are closed or a command goes well. */
 export const useNotices = defineStore('notices', () => {
   const list = ref<Notice[]>([])
   let lastId = 0
@@ -52,6 +52,8 @@ export const useNotices = defineStore('notices', () => {
   async function attempt(command: () => Promise<unknown>): Promise<boolean> {
     try {
       await command()
+      // What went wrong before is answered by what went well now.
+      list.value = list.value.filter(({ level }) => level !== 'error')
       return true
     } catch (thrown) {
       error(thrown)

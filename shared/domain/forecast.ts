@@ -18,6 +18,8 @@ export interface ForecastInput {
   measured: MeasuredRates
   /** Pictures per second to expect before anything was measured (catalogue). */
   expectedFeatureRate: number
+  /** The backbone has still to be read and written for this machine, once. */
+  preparing?: boolean
 }
 
 /** Fits besides the folds: the path over regularisation strengths, warm-started, costs about three; one more refits. */
@@ -26,6 +28,8 @@ const BASE_FITS = 4
 const EXPECTED_FIT_RATE = 3e8
 /** Starting the trainer, loading the network, writing the model, seconds. */
 const OVERHEAD_SECONDS = 0.6
+/** Reading a Keras file of 15 MB and writing it as ONNX took two to four seconds on two cores. */
+const PREPARING_SECONDS = 3
 
 /** Work of all head fits of a training, in pictures × features × classes. */
 export const fitWork = ({
@@ -38,12 +42,12 @@ export const fitWork = ({
 
 /** How long a training of a head on a frozen backbone will take, seconds. */
 export function forecastTraining(input: ForecastInput): Forecast {
-  const { pictures, cached, measured, expectedFeatureRate } = input
+  const { pictures, cached, measured, expectedFeatureRate, preparing = false } = input
   const missing = Math.max(0, pictures - cached)
   const featuresSeconds = missing / Math.max(measured.features ?? expectedFeatureRate, 1e-3)
   const fitSeconds = fitWork(input) / (measured.fit ?? EXPECTED_FIT_RATE)
   return {
-    seconds: featuresSeconds + fitSeconds + OVERHEAD_SECONDS,
+    seconds: featuresSeconds + fitSeconds + OVERHEAD_SECONDS + (preparing ? PREPARING_SECONDS : 0),
     featuresSeconds,
     fitSeconds,
     cachedPictures: Math.min(cached, pictures),

@@ -147,6 +147,15 @@ describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
     expect(answer.classes).toEqual(['leaf', 'shell'])
     const sum = Object.values(answer.pictures[0]!.probabilities).reduce((a, b) => a + b)
     expect(sum).toBeCloseTo(1, 5)
+
+    writeFileSync(at('text.jpg'), 'not a picture')
+    const none = await kestrel(['predict', at('text.jpg'), '--model', at('project'), '--json'], { env })
+    expect(none.code).toBe(1)
+    expect(JSON.parse(none.stdout)).toMatchObject({ pictures: [{ error: { code: 'not-a-picture' } }] })
+    const leaf = join(at('pictures'), 'leaf')
+    const into = await kestrel(['predict', leaf, '--model', at('project'), '--sort-into', leaf], { env })
+    expect(into).toMatchObject({ code: 1, stdout: '' })
+    expect(into.stderr).toContain('lies among the pictures')
   })
 
   it('keeps what was read when it is interrupted during the import', async () => {

@@ -29,6 +29,11 @@ describe('forecastTraining', () => {
     expect(forecast).toMatchObject({ featuresSeconds: 12, basis: 'estimated' })
   })
 
+  it('counts the preparing of a backbone that was never used here', () => {
+    const ready = forecastTraining(input).seconds
+    expect(forecastTraining({ ...input, preparing: true }).seconds).toBeGreaterThan(ready + 1)
+  })
+
   it('with all features cached needs no feature rate', () => {
     const forecast = forecastTraining({ ...input, cached: 1200, measured: { features: null, fit: 1e9 } })
     expect(forecast).toMatchObject({ featuresSeconds: 0, cachedPictures: 1000, basis: 'measured' })

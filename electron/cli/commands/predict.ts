@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import type { PredictPartial } from '#shared/contract/trainer.ts'
+import { KestrelError } from '#shared/errors/index.ts'
 import { toCsv } from '#shared/util/csv.ts'
 import { sortInto } from '#studio/predictions/sort-into.ts'
 import type { FoundFile } from '#studio/sources/walk.ts'
@@ -26,6 +27,7 @@ export type PictureAnswer =
 /** What a model says about pictures: on the screen, as JSON, as a table, sorted into folders. */
 export async function predict(command: PredictCommand, context: CliContext): Promise<void> {
   const { terminal, signal } = context
+  if (command.sortInto !== null) refuseOwnFolder(command.paths, command.sortInto)
   await withStudio(context, async (studio) => {
     const model = await findModel(command.model, studio)
     const files = await findPictures(command.paths, signal)
@@ -89,7 +91,28 @@ export async function predict(command: PredictCommand, context: CliContext): Pro
       pictures: done,
       ...(sorted ? { sorted } : {}),
     })
+    if (done.length > 0 && done.every((answer) => 'error' in answer))
+      throw new KestrelError('file-unreadable', 'None of these pictures could be read.', {
+        remedy: 'The reason stands behind each file.',
+      })
   })
+}
+
+/** Copies among the pictures would be asked themselves the next time. @throws KestrelError `bad-request` */
+function refuseOwnFolder(paths: readonly string[], target: string): void {
+  const inside = paths.some((path) => {
+    const way = relative(resolve(path), resolve(target))
+    return !way.startsWith('..') && !isAbsolute(way)
+  })
+  if (inside)
+    throw new KestrelError(
+      'bad-request',
+      'The folder for the sorted copies lies among the pictures themselves.',
+      {
+        kept: 'Nothing was copied.',
+        remedy: 'Choose a folder outside of them.',
+      },
+    )
 }
 
 function answerOf(file: FoundFile, partial: PredictPartial, model: Model): PictureAnswer {

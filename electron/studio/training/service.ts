@@ -123,6 +123,7 @@ export function createTrainingService(ports: TrainingPorts) {
       folds: config.folds,
       measured: { features: backbone.rate, fit: rates.fit(warm) },
       expectedFeatureRate: expectedRateOf(backbone.architecture, backbone.inputSize),
+      preparing: prepared === null,
     })
   }
 
