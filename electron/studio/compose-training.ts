@@ -73,7 +73,8 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
   const rates = createRates(join(home, 'rates.json'))
   const backbones = createBackboneService({
     ...{ home, jobs, bus, log, rates },
-    folder: options.backboneFolder ?? process.env['KESTREL_BACKBONES'] ?? null,
+    // An empty variable means none, as in every shell.
+    folder: options.backboneFolder ?? (process.env['KESTREL_BACKBONES'] || null),
     catalogue: options.catalogue ?? readCatalogue(),
     prepare: (file, target, signal) =>
       pool.quick<'prepare-backbone'>({ kind: 'prepare-backbone', file, target }, signal ? { signal } : {}),
