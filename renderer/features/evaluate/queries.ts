@@ -1,7 +1,9 @@
 import { useQuery } from '@pinia/colada'
 import { computed, toValue } from 'vue'
 import type { MaybeRefOrGetter } from 'vue'
-import type { EvaluationPart } from '#shared/contract/training.ts'
+import { useI18n } from 'vue-i18n'
+import { useRoute, useRouter } from 'vue-router'
+import type { EvaluationPart, Run } from '#shared/contract/training.ts'
 import { queryKeys, useStudio } from '../../client/index.ts'
 
 /** Runs of a project, newest first. */
@@ -33,6 +35,44 @@ export function useEvaluation(
         runId: toValue(runId) ?? '',
         part: toValue(part),
       }),
+    placeholderData: (previous) => previous,
+  })
+}
+
+/** The run of the address, else the newest one that has a model; Use and Export let the person choose another. */
+export function useChosenRun(projectId: MaybeRefOrGetter<string>) {
+  const { t } = useI18n()
+  const route = useRoute()
+  const router = useRouter()
+  const runs = useRuns(projectId)
+  const { finished } = runs
+  const run = computed<Run | null>(
+    () => finished.value.find(({ runId }) => runId === route.query.run) ?? finished.value[0] ?? null,
+  )
+  const runId = computed(() => run.value?.runId ?? null)
+  const chosenRun = computed({
+    get: () => runId.value ?? '',
+    set: (next: string) => void router.replace({ query: { ...route.query, run: next } }),
+  })
+  const runOptions = computed(() =>
+    finished.value.map(({ runId: value, number, testAccuracy }) => ({
+      value,
+      label:
+        testAccuracy === null
+          ? t('evaluate.modelOptionPlain', { number })
+          : t('evaluate.modelOption', { number, percent: Math.round(testAccuracy * 100) }),
+    })),
+  )
+  return { ...runs, run, runId, chosenRun, runOptions }
+}
+
+/** Below which certainty the answer of a run is "not sure". */
+export function useThreshold(projectId: MaybeRefOrGetter<string>, runId: MaybeRefOrGetter<string | null>) {
+  const studio = useStudio()
+  return useQuery({
+    key: () => queryKeys.part(toValue(projectId), 'runs', 'threshold', toValue(runId)),
+    enabled: () => toValue(runId) !== null,
+    query: () => studio.predictions.threshold({ projectId: toValue(projectId), runId: toValue(runId) ?? '' }),
     placeholderData: (previous) => previous,
   })
 }

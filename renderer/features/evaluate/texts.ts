@@ -7,6 +7,8 @@ export default {
   toTrain: 'Go to Train',
   loading: 'Reading the results',
   run: 'Run',
+  modelOption: 'Run {number} · {percent} %',
+  modelOptionPlain: 'Run {number}',
   runOption: 'Run {number} · {name}',
   from: 'Run {number} · {recipe} · {when}',
   recipe: { head: 'Quick', pixels: 'Small network on the pixels' },

@@ -6,8 +6,6 @@ export default {
   noneWords: 'Train a model first; then it can be taken away here.',
   toTrain: 'Go to Train',
   model: 'Model',
-  modelOption: 'Run {number} · {percent} %',
-  modelOptionPlain: 'Run {number}',
   format: {
     onnx: {
       name: 'ONNX',

@@ -6,8 +6,6 @@ export default {
   noneWords: 'Train a model first; then it answers here.',
   toTrain: 'Go to Train',
   model: 'Model',
-  modelOption: 'Run {number} · {percent} %',
-  modelOptionPlain: 'Run {number}',
   drop: 'Drop a picture or a folder here',
   dropWords: 'or paste a picture with {keys}',
   choosePictures: 'Choose pictures…',
