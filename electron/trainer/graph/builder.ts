@@ -9,7 +9,7 @@ export class GraphBuilder {
   private readonly taken = new Set<string>()
   private readonly inputs: ValueInfo[] = []
   private readonly outputs: ValueInfo[] = []
-  private readonly nodes: Node[] = []
+  private readonly nodeList: Node[] = []
   private readonly initialisers = new Map<string, Tensor>()
   private readonly name: string
   private readonly opsets: ReadonlyMap<string, number>
@@ -42,8 +42,22 @@ export class GraphBuilder {
   /** Adds a node with one output and returns the name of that output, which is also the node's. */
   node(op: string, inputs: readonly string[], attributes: Attributes = {}, wanted: string = op): string {
     const name = this.unique(wanted)
-    this.nodes.push({ name, op, domain: '', inputs, outputs: [name], attributes })
+    this.nodeList.push({ name, op, domain: '', inputs, outputs: [name], attributes })
     return name
+  }
+
+  /** Adds a node with several outputs, or of another domain than ONNX's own, and returns the names of its outputs. */
+  nodes(
+    op: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: Attributes = {},
+    { wanted = op, domain = '' }: { wanted?: string; domain?: string } = {},
+  ): string[] {
+    const name = this.unique(wanted)
+    const names = [name, ...Array.from({ length: outputs - 1 }, () => this.unique(wanted))]
+    this.nodeList.push({ name, op, domain, inputs, outputs: names, attributes })
+    return names
   }
 
   /**
@@ -67,14 +81,14 @@ export class GraphBuilder {
         names.set(name, own)
         return own
       })
-      this.nodes.push({ ...node, name: node.name === '' ? '' : prefix + node.name, inputs, outputs })
+      this.nodeList.push({ ...node, name: node.name === '' ? '' : prefix + node.name, inputs, outputs })
     }
     return renamed
   }
 
   /** Makes `value` an output of the graph, under the name that `info` gives it. */
   output(value: string, info: ValueInfo): void {
-    const producer = this.nodes.find((node) => node.outputs.includes(value))
+    const producer = this.nodeList.find((node) => node.outputs.includes(value))
     const listed = this.outputs.some((other) => other.name === value)
     if (value === info.name && !listed) {
       this.outputs.push(info)
@@ -83,7 +97,7 @@ export class GraphBuilder {
     if (this.taken.has(info.name)) this.moveAside(info.name)
     this.taken.add(info.name)
     if (producer === undefined || listed) {
-      this.nodes.push({
+      this.nodeList.push({
         name: info.name,
         op: 'Identity',
         domain: '',
@@ -99,9 +113,9 @@ export class GraphBuilder {
 
   private swap(from: string, to: string): void {
     const swapped = (name: string): string => (name === from ? to : name)
-    this.nodes.forEach((node, index) => {
+    this.nodeList.forEach((node, index) => {
       if (!node.inputs.includes(from) && !node.outputs.includes(from)) return
-      this.nodes[index] = { ...node, inputs: node.inputs.map(swapped), outputs: node.outputs.map(swapped) }
+      this.nodeList[index] = { ...node, inputs: node.inputs.map(swapped), outputs: node.outputs.map(swapped) }
     })
   }
 
@@ -125,7 +139,7 @@ export class GraphBuilder {
       inputs: this.inputs,
       outputs: this.outputs,
       initialisers: this.initialisers,
-      nodes: this.nodes,
+      nodes: this.nodeList,
       opsets: this.opsets,
       metadata,
       producer: '',

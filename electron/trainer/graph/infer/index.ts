@@ -1,10 +1,12 @@
 import { numbers } from '../tensor.ts'
+import { trainingDomain } from '../training-operators.ts'
 import type { Dimension, Graph, Node, Tensor, ValueInfo } from '../types.ts'
 import { infoOf, unknown } from './context.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
 import { elementwiseRules } from './elementwise.ts'
 import { layoutRules } from './layout.ts'
 import { matrixRules } from './matrix.ts'
+import { trainingRules } from './training.ts'
 import { windowRules } from './windows.ts'
 
 /** Shapes that networks compute with have a handful of entries; larger constants are weights. */
@@ -16,6 +18,11 @@ const rules: Record<string, InferRule> = {
   ...matrixRules,
   ...windowRules,
 }
+
+const rulesOf: ReadonlyMap<string, Readonly<Record<string, InferRule>>> = new Map([
+  ['', rules],
+  [trainingDomain, trainingRules],
+])
 
 /** Whether the shape rule of ONNX's own operator `op` is known. */
 export const knowsOperator = (op: string): boolean => Object.hasOwn(rules, op)
@@ -30,7 +37,7 @@ export function inferShapes(graph: Graph): Map<string, ValueInfo> {
   for (const [name, value] of graph.initialisers) known.set(name, constantInfo(value))
   const opset = graph.opsets.get('') ?? 1
   for (const node of graph.nodes) {
-    const results = node.domain === '' ? run(node, opset, known) : []
+    const results = run(node, opset, known)
     node.outputs.forEach((name, index) => {
       if (name !== '') known.set(name, results[index] ?? unknown)
     })
@@ -39,11 +46,13 @@ export function inferShapes(graph: Graph): Map<string, ValueInfo> {
 }
 
 function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): Inferred[] {
-  if (node.op === 'Constant') {
+  const ofDomain = rulesOf.get(node.domain)
+  if (ofDomain === undefined) return []
+  if (node.op === 'Constant' && node.domain === '') {
     const value = constantValue(node)
     return value === undefined ? [unknown] : [constantInfo(value)]
   }
-  const rule = Object.hasOwn(rules, node.op) ? rules[node.op] : undefined
+  const rule = Object.hasOwn(ofDomain, node.op) ? ofDomain[node.op] : undefined
   if (rule === undefined) return []
   const context: NodeContext = {
     node,
