@@ -18,6 +18,8 @@ export interface NodeContext {
   has(index: number): boolean
   /** Known entries of an integer input, all of them numbers. */
   integers(index: number): readonly number[] | undefined
+  /** Entries of an input that is a small constant of the graph, whatever its type. */
+  numbers(index: number): readonly number[] | undefined
 }
 
 /** Gives one entry per output; missing ones are taken as unknown. */

@@ -32,20 +32,30 @@ export const knowsOperator = (op: string): boolean => Object.hasOwn(rules, op)
  * Throws `backbone-damaged` where the sizes contradict each other.
  */
 export function inferShapes(graph: Graph): Map<string, ValueInfo> {
+  return new Map([...inferValues(graph)].map(([name, inferred]) => [name, infoOf(name, inferred)]))
+}
+
+/** The same together with the entries of small integer values (shapes, axes, bounds) where they can be known. */
+export function inferValues(graph: Graph): Map<string, Inferred> {
   const known = new Map<string, Inferred>()
   for (const input of graph.inputs) known.set(input.name, { type: input.type, shape: input.shape })
   for (const [name, value] of graph.initialisers) known.set(name, constantInfo(value))
   const opset = graph.opsets.get('') ?? 1
   for (const node of graph.nodes) {
-    const results = run(node, opset, known)
+    const results = run(node, opset, known, graph.initialisers)
     node.outputs.forEach((name, index) => {
       if (name !== '') known.set(name, results[index] ?? unknown)
     })
   }
-  return new Map([...known].map(([name, inferred]) => [name, infoOf(name, inferred)]))
+  return known
 }
 
-function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): Inferred[] {
+function run(
+  node: Node,
+  opset: number,
+  known: ReadonlyMap<string, Inferred>,
+  constants: ReadonlyMap<string, Tensor>,
+): Inferred[] {
   const ofDomain = rulesOf.get(node.domain)
   if (ofDomain === undefined) return []
   if (node.op === 'Constant' && node.domain === '') {
@@ -62,6 +72,10 @@ function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): I
     integers: (index) => {
       const { content } = known.get(node.inputs[index] ?? '') ?? unknown
       return content?.every((size) => typeof size === 'number') ? content : undefined
+    },
+    numbers: (index) => {
+      const constant = constants.get(node.inputs[index] ?? '')
+      return constant && constant.data.length <= maxContent ? numbers(constant) : undefined
     },
   }
   return rule(context)

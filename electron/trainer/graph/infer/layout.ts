@@ -2,7 +2,7 @@ import { intAttribute, intsAttribute } from '../types.ts'
 import type { Dimension } from '../types.ts'
 import { mismatch, unknown } from './context.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
-import { broadcast, plus, positiveAxis, product } from './dimensions.ts'
+import { broadcast, mapSize, plus, positiveAxis, product } from './dimensions.ts'
 
 /** Axes came as an attribute before opset 13 and as an input since. */
 export const axesOf = (context: NodeContext, index = 1): readonly number[] | undefined =>
@@ -124,12 +124,17 @@ const slice: InferRule = (context) => {
 const pad: InferRule = (context) => {
   const x = context.input(0)
   const pads = intsAttribute(context.node, 'pads') ?? (context.has(1) ? context.integers(1) : undefined)
-  if (x.shape === null || pads === undefined || context.has(3)) {
+  const axes = context.has(3) ? context.integers(3) : x.shape?.map((_, axis) => axis)
+  if (x.shape === null || pads === undefined || axes === undefined) {
     return [{ type: x.type, shape: x.shape?.map(() => null) ?? null }]
   }
-  const rank = x.shape.length
-  if (pads.length !== rank * 2) throw mismatch(context.node, 'it pads another number of axes')
-  const shape = x.shape.map((size, axis) => plus(size, (pads[axis] ?? 0) + (pads[axis + rank] ?? 0)))
+  if (pads.length !== axes.length * 2) throw mismatch(context.node, 'it pads another number of axes')
+  const shape = [...x.shape]
+  axes.forEach((written, index) => {
+    const axis = positiveAxis(written, shape.length)
+    const both = (pads[index] ?? 0) + (pads[index + axes.length] ?? 0)
+    shape[axis] = plus(shape[axis] ?? null, both)
+  })
   return [{ type: x.type, shape }]
 }
 
@@ -212,6 +217,20 @@ const resize: InferRule = (context) => {
   return [{ type: x.type, shape }]
 }
 
+/** The sizes that are asked for, or those of the input times constant factors. */
+const resized: InferRule = (context) => {
+  const x = context.input(0)
+  const factors = context.has(2) ? context.numbers(2) : undefined
+  if (context.has(3) || x.shape === null || factors === undefined) return resize(context)
+  const axes = intsAttribute(context.node, 'axes') ?? x.shape.map((_, axis) => axis)
+  const shape = [...x.shape]
+  axes.forEach((axis, index) => {
+    const at = positiveAxis(axis, shape.length)
+    shape[at] = mapSize(shape[at], (size) => Math.floor(size * (factors[index] ?? 1)))
+  })
+  return [{ type: x.type, shape }]
+}
+
 const depthToSpace: InferRule = (context) => {
   const x = context.input(0)
   const block = intAttribute(context.node, 'blocksize', 1)
@@ -224,6 +243,17 @@ const depthToSpace: InferRule = (context) => {
       type: x.type,
       shape: [batch ?? null, scale(channels, 1 / block ** 2), scale(height, block), scale(width, block)],
     },
+  ]
+}
+
+const spaceToDepth: InferRule = (context) => {
+  const x = context.input(0)
+  const block = intAttribute(context.node, 'blocksize', 1)
+  if (x.shape?.length !== 4) return [unknown]
+  const [batch, channels, height, width] = x.shape
+  const shrunk = [height, width].map((size) => mapSize(size, (known) => known / block))
+  return [
+    { type: x.type, shape: [batch ?? null, mapSize(channels, (known) => known * block ** 2), ...shrunk] },
   ]
 }
 
@@ -241,7 +271,8 @@ export const layoutRules: Record<string, InferRule> = {
   Expand: expand,
   ConstantOfShape: constantOfShape,
   Tile: tile,
-  Resize: resize,
+  Resize: resized,
   Range: range,
   DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
 }

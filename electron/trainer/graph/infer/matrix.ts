@@ -42,7 +42,9 @@ const reduce: InferRule = (context) => {
   const keep = intAttribute(context.node, 'keepdims', 1) === 1
   const given = axesOf(context)
   if (given === undefined && context.has(1)) return [{ type: x.type, shape: null }]
-  const axes = given?.map((axis) => positiveAxis(axis, rank)) ?? x.shape.map((_, axis) => axis)
+  const none = given === undefined || given.length === 0
+  if (none && intAttribute(context.node, 'noop_with_empty_axes', 0) === 1) return [x]
+  const axes = none ? x.shape.map((_, axis) => axis) : given.map((axis) => positiveAxis(axis, rank))
   const shape = x.shape.flatMap((size, axis): Dimension[] =>
     axes.includes(axis) ? (keep ? [1] : []) : [size],
   )
@@ -66,7 +68,10 @@ export const matrixRules: Record<string, InferRule> = {
   ReduceMax: reduce,
   ReduceMin: reduce,
   ReduceProd: reduce,
+  ReduceL1: reduce,
   ReduceL2: reduce,
+  ReduceLogSum: reduce,
+  ReduceLogSumExp: reduce,
   ReduceSumSquare: reduce,
   ArgMax: argument,
   ArgMin: argument,

@@ -1,33 +1,15 @@
-import { intAttribute, intsAttribute, stringAttribute } from '../types.ts'
-import type { Dimension, Node } from '../types.ts'
+import { intAttribute, intsAttribute } from '../types.ts'
+import type { Dimension } from '../types.ts'
+import { explicitTransposedWindow, reach as reachOf, windowOf } from '../window.ts'
+import type { WrittenWindow } from '../window.ts'
 import { mismatch } from './context.ts'
 import type { InferRule, NodeContext } from './context.ts'
 import { mapSize, product } from './dimensions.ts'
 
-interface Window {
-  kernel: readonly number[]
-  strides: readonly number[]
-  dilations: readonly number[]
-  pads: readonly number[]
-  autoPad: string
-}
-
-export function windowOf(node: Node, kernel: readonly number[]): Window {
-  const spatial = kernel.length
-  const ones = new Array<number>(spatial).fill(1)
-  return {
-    kernel,
-    strides: intsAttribute(node, 'strides') ?? ones,
-    dilations: intsAttribute(node, 'dilations') ?? ones,
-    pads: intsAttribute(node, 'pads') ?? new Array<number>(spatial * 2).fill(0),
-    autoPad: stringAttribute(node, 'auto_pad', 'NOTSET'),
-  }
-}
-
 /** Size along one spatial axis: floor or ceil of (size + pads − reach) / stride + 1 (onnx.ai/onnx/operators). */
-export function slide(size: number, window: Window, axis: number, ceil: boolean): number {
+export function slide(size: number, window: WrittenWindow, axis: number, ceil: boolean): number {
   const stride = window.strides[axis] ?? 1
-  const reach = ((window.kernel[axis] ?? 1) - 1) * (window.dilations[axis] ?? 1) + 1
+  const reach = reachOf(window, axis)
   if (window.autoPad.startsWith('SAME')) return Math.ceil(size / stride)
   const before = window.autoPad === 'VALID' ? 0 : (window.pads[axis] ?? 0)
   const after = window.autoPad === 'VALID' ? 0 : (window.pads[axis + window.kernel.length] ?? 0)
@@ -41,7 +23,7 @@ export function slide(size: number, window: Window, axis: number, ceil: boolean)
 function spatialSizes(
   context: NodeContext,
   sizes: readonly Dimension[],
-  window: Window,
+  window: WrittenWindow,
   ceil: boolean,
 ): Dimension[] {
   return sizes.map((size, axis) => {
@@ -75,6 +57,19 @@ const conv: InferRule = (context) => {
       ],
     },
   ]
+}
+
+/** Weights are [in, out / groups, …]; the sizes are those of the input of the convolution it turns round. */
+const convTranspose: InferRule = (context) => {
+  const [x, w] = [context.input(0), context.input(1)]
+  const rank = x.shape?.length
+  if (x.shape === null || w.shape === null || rank === undefined) return [{ type: x.type, shape: null }]
+  if (rank !== w.shape.length || rank < 3) throw mismatch(context.node, 'its kernel has another rank')
+  const known = (shape: readonly Dimension[]): number[] => shape.slice(2).map((size) => Number(size ?? NaN))
+  const { outputs } = explicitTransposedWindow(context.node, known(x.shape), known(w.shape))
+  const channels = mapSize(w.shape[1], (size) => size * intAttribute(context.node, 'group', 1))
+  const sizes = outputs.map((size) => (Number.isNaN(size) ? null : size))
+  return [{ type: x.type, shape: [x.shape[0] ?? null, channels, ...sizes] }]
 }
 
 const pool: InferRule = (context) => {
@@ -111,6 +106,7 @@ const flatten: InferRule = (context) => {
 
 export const windowRules: Record<string, InferRule> = {
   Conv: conv,
+  ConvTranspose: convTranspose,
   MaxPool: pool,
   AveragePool: pool,
   LpPool: pool,
@@ -118,6 +114,7 @@ export const windowRules: Record<string, InferRule> = {
   GlobalMaxPool: globalPool,
   BatchNormalization: normalise,
   InstanceNormalization: normalise,
+  GroupNormalization: normalise,
   LayerNormalization: normalise,
   LRN: normalise,
   Dropout: normalise,
