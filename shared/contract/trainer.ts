@@ -42,10 +42,16 @@ export const trainImageSchema = trainerImageSchema.extend({
   split: z.enum(splitNames),
 })
 
+/**
+ * `head`: frozen backbone + softmax head by L-BFGS. `fine-tune`: then the top of the backbone, too, by gradient descent.
+ * `scratch`: a network that learns from the pixels alone, also for when no backbone can be had.
+ */
+export const recipes = ['head', 'fine-tune', 'scratch'] as const
+export type Recipe = (typeof recipes)[number]
+
 export const trainRequestSchema = z.object({
   kind: z.literal('train'),
-  /** `head`: frozen backbone + softmax head by L-BFGS. `pixels`: the small fixed CNN, for when no backbone can be had. */
-  recipe: z.enum(['head', 'pixels']),
+  recipe: z.enum(recipes),
   backbone: preparedBackboneSchema.nullable(),
   classes: z.array(z.string()).min(2),
   images: z.array(trainImageSchema),
@@ -69,7 +75,7 @@ export const trainResultSchema = z.object({
   kind: z.literal('train'),
   featureLength: z.int(),
   regularisation: z.object({
-    /** L2 strength per picture on centred, scaled features; null for `pixels`. */
+    /** L2 strength per picture on centred, scaled features; null where no head was fitted. */
     chosen: z.number().nullable(),
     tried: z.array(z.object({ strength: z.number(), valAccuracy: z.number(), valLogLoss: z.number() })),
   }),
@@ -80,7 +86,7 @@ export const trainResultSchema = z.object({
   test: predictionBlockSchema,
   /**
    * Training + validation pictures, each by a model that did not learn from it; `fold[i]` belongs to `ids[i]`. Always
-   * null for `pixels`, where it would take as many trainings as folds.
+   * null for `scratch`, where it would take as many trainings as folds.
    */
   outOfFold: predictionBlockSchema.extend({ fold: typedInt32 }).nullable(),
   /** Pictures that could not be decoded any more; they took no part. */
@@ -172,7 +178,7 @@ export const exportRequestSchema = z.object({
     createdAt: z.string(),
     backbone: z.string(),
     backboneLicence: z.string().nullable(),
-    recipe: z.string(),
+    recipe: z.enum(recipes),
     seed: z.int(),
     pictures: z.object({ train: z.int(), val: z.int(), test: z.int() }),
     testAccuracy: z.number().nullable(),
@@ -266,7 +272,7 @@ export type ToTrainer = z.infer<typeof toTrainerSchema>
 export const trainStages = ['reading', 'features', 'fitting', 'evaluating', 'writing', 'proving'] as const
 export type TrainStage = (typeof trainStages)[number]
 
-/** One step of the fit. For `head` a step is an L-BFGS iteration, for `pixels` an epoch. */
+/** One step of the fit. For `head` a step is an L-BFGS iteration, else an epoch. */
 export const trainMetricSchema = z.object({
   step: z.int(),
   trainLoss: z.number(),

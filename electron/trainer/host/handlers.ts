@@ -15,7 +15,7 @@ export function createHandlers(): { handlers: Handlers; dispose: () => Promise<v
       'prepare-backbone': (request) => prepareBackbone(request.file, request.target),
       features: answerFeatures,
       train: (request, context) =>
-        request.recipe === 'pixels' ? trainPixels(request, context) : trainHead(request, context),
+        request.recipe === 'scratch' ? trainPixels(request, context) : trainHead(request, context),
       predict: (request, context) => predictor.predict(request, context),
       // Loaded when first needed: it brings TensorFlow.js along, which would slow down every start.
       export: async (request, context) => (await import('../export/index.ts')).exportModel(request, context),
