@@ -18,7 +18,7 @@ export function adam({ beta1, beta2, epsilon, convention }: AdamConfig): Optimis
   })
   return {
     slots: ['first', 'second'],
-    scalars(step) {
+    scalars(step): Record<string, number> {
       const { first, second } = corrections(step)
       return convention === 'pytorch'
         ? { first_factor: 1 / first, second_factor: 1 / second }
