@@ -1,5 +1,5 @@
-import type { GraphBuilder } from '../graph/builder.ts'
-import { GraphBuilder as Builder } from '../graph/builder.ts'
+import type { LossConfig } from '#shared/domain/training/config.ts'
+import { GraphBuilder } from '../graph/builder.ts'
 import { int64s, scalar } from '../graph/tensor.ts'
 import { int } from '../graph/types.ts'
 import type { Graph, Tensor, ValueInfo } from '../graph/types.ts'
@@ -7,28 +7,16 @@ import type { Network } from '../models/network.ts'
 import { differentiate } from './differentiate.ts'
 import { layoutOf } from './layout.ts'
 import type { Layout, ParameterGroup, Piece } from './layout.ts'
+import { writeLoss } from './losses.ts'
 import type { Optimiser } from './optimisers/types.ts'
 import { averaged, clipByGlobalNorm, penalised } from './regularisers.ts'
 import { bindBatch, trainingForm, withoutDropout } from './training-form.ts'
 import type { DropoutMask } from './training-form.ts'
 
-/** Writes the loss down: one number, and how many rows have their class on top. */
-export type LossPiece = (place: {
-  builder: GraphBuilder
-  /** [batch, classes] */
-  logits: string
-  /** [batch, classes], rows sum to 1. */
-  targets: string
-  /** [batch]: rows of weight 0 count for nothing. */
-  rowWeights: string
-  batch: number
-  classes: number
-}) => { loss: string; correct: string }
-
 export interface StepPlan {
   batch: number
   groups: readonly ParameterGroup[]
-  loss: LossPiece
+  loss: LossConfig
   optimiser: Optimiser
   /** Largest allowed norm of the whole gradient, or null. */
   clipNorm: number | null
@@ -61,7 +49,7 @@ export function trainingStep(network: Network, plan: StepPlan): TrainingStep {
   const { logits, classes } = pen.forward(form.graph)
   const targets = pen.input('targets', [plan.batch, classes])
   const rowWeights = pen.input('row_weights', [plan.batch])
-  const { loss, correct } = plan.loss({ builder: g, logits, targets, rowWeights, batch: plan.batch, classes })
+  const { loss, correct } = writeLoss(plan.loss, { builder: g, logits, targets, rowWeights, classes })
   const gradients = differentiate(g, { of: loss, wrt: [...pen.parameters.values()] })
 
   const flatGradients = layout.groups.map((group, index) => {
@@ -143,7 +131,7 @@ export function evaluationGraph(network: Network, groups: readonly ParameterGrou
 
 /** Writes a network down whose numbers come from flat vectors that are fed in. */
 class StepPen {
-  readonly builder: Builder
+  readonly builder: GraphBuilder
   /** Flat vector of each group. */
   readonly groups: string[]
   readonly statistics: string
@@ -153,7 +141,7 @@ class StepPen {
   private inside: (name: string) => string = (name) => name
 
   constructor(graph: Graph, layout: Layout) {
-    this.builder = new Builder('training-step', graph.opsets)
+    this.builder = new GraphBuilder('training-step', graph.opsets)
     this.groups = layout.groups.map(({ length }, index) => this.input(`parameters/${index}`, [length]))
     this.statistics = layout.statistics.length > 0 ? this.input('statistics', [layout.statistics.length]) : ''
     layout.groups.forEach(({ pieces }, index) => this.split(this.groups[index]!, pieces, this.parameters))
