@@ -1,5 +1,5 @@
 import { int64s, tensor } from '../../graph/tensor.ts'
-import { float, int, ints, string } from '../../graph/types.ts'
+import { int, ints, string } from '../../graph/types.ts'
 import type { Attributes } from '../../graph/types.ts'
 import { between, normal, type Draw, type Sketch } from './sketch.ts'
 import type { CaseTable, Drawing } from './types.ts'
