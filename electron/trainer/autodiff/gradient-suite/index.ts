@@ -1,15 +1,18 @@
 import { activationCases } from './activations.ts'
 import { blockCases } from './blocks.ts'
 import { layerCases } from './layers.ts'
+import { lossCases, regulariserCases } from './losses.ts'
 import { operatorCases } from './operators.ts'
 import { sketched } from './sketch.ts'
 import type { CaseKind, CaseTable, GradientCase } from './types.ts'
 
-const tables: Readonly<Partial<Record<CaseKind, CaseTable>>> = {
+const tables: Readonly<Record<CaseKind, CaseTable>> = {
   layer: layerCases,
   block: blockCases,
   activation: activationCases,
   operator: operatorCases,
+  loss: lossCases,
+  regulariser: regulariserCases,
 }
 
 /**

@@ -88,9 +88,13 @@ export class Sketch {
     return this.op('Transpose', [value], { perm: ints(order) })
   }
 
-  /** Everything a value holds, each with a weight of its own, so that no part of a gradient can hide in a sum. */
+  /**
+   * One number of everything a value holds, each entry with a weight of its own, so that no part of a gradient can hide in
+   * a sum. What is one number already stays.
+   */
   weighed(value: string): string {
     const shape = inferShapes(this.builder.build()).get(value)!.shape as number[]
+    if (shape.length === 0) return value
     const product = this.op('Mul', [value, this.constant(shape, normal)])
     return this.total(product)
   }
@@ -110,7 +114,7 @@ export interface SketchOptions {
   opset?: number
 }
 
-/** @param draw writes the graph and gives the value that is weighed into a loss. */
+/** @param draw writes the graph and gives the loss, or a value that is weighed into one. */
 export function sketched(
   name: string,
   draw: (sketch: Sketch) => string,
