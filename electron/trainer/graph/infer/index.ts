@@ -1,19 +1,18 @@
 import { numbers } from '../tensor.ts'
 import { trainingDomain } from '../training-operators.ts'
 import type { Dimension, Graph, Node, Tensor, ValueInfo } from '../types.ts'
-import { infoOf, unknown } from './context.ts'
+import { infoOf, maxContent, unknown } from './context.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
 import { elementwiseRules } from './elementwise.ts'
+import { gatheringRules } from './gathering.ts'
 import { layoutRules } from './layout.ts'
 import { matrixRules } from './matrix.ts'
 import { trainingRules } from './training.ts'
 import { windowRules } from './windows.ts'
 
-/** Shapes that networks compute with have a handful of entries; larger constants are weights. */
-const maxContent = 64
-
 const rules: Record<string, InferRule> = {
   ...elementwiseRules,
+  ...gatheringRules,
   ...layoutRules,
   ...matrixRules,
   ...windowRules,
@@ -68,7 +67,9 @@ function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): I
 }
 
 function constantInfo(value: Tensor): Inferred {
-  const small = (value.type === 'int64' || value.type === 'int32') && value.data.length <= maxContent
+  // Float ones are the scales of Resize, and the depth of OneHot.
+  const counts = value.type === 'int64' || value.type === 'int32' || value.type === 'float32'
+  const small = counts && value.data.length <= maxContent
   const content: Dimension[] | undefined = small && value.shape.length <= 1 ? numbers(value) : undefined
   return { type: value.type, shape: value.shape, ...(content === undefined ? {} : { content }) }
 }

@@ -24,13 +24,21 @@ export function windowOf(node: Node, kernel: readonly number[]): Window {
   }
 }
 
+/** From the first to the last pixel that a window touches. */
+const reachOf = (window: Window, axis: number): number =>
+  ((window.kernel[axis] ?? 1) - 1) * (window.dilations[axis] ?? 1) + 1
+
+const padsOf = (window: Window, axis: number): [number, number] => [
+  window.pads[axis] ?? 0,
+  window.pads[axis + window.kernel.length] ?? 0,
+]
+
 /** Size along one spatial axis: floor or ceil of (size + pads − reach) / stride + 1 (onnx.ai/onnx/operators). */
 export function slide(size: number, window: Window, axis: number, ceil: boolean): number {
   const stride = window.strides[axis] ?? 1
-  const reach = ((window.kernel[axis] ?? 1) - 1) * (window.dilations[axis] ?? 1) + 1
+  const reach = reachOf(window, axis)
   if (window.autoPad.startsWith('SAME')) return Math.ceil(size / stride)
-  const before = window.autoPad === 'VALID' ? 0 : (window.pads[axis] ?? 0)
-  const after = window.autoPad === 'VALID' ? 0 : (window.pads[axis + window.kernel.length] ?? 0)
+  const [before, after] = window.autoPad === 'VALID' ? [0, 0] : padsOf(window, axis)
   const steps = (size + before + after - reach) / stride
   if (!ceil) return Math.floor(steps) + 1
   const out = Math.ceil(steps) + 1
@@ -95,10 +103,55 @@ const globalPool: InferRule = (context) => {
   return [{ type: x.type, shape: x.shape?.map((size, axis) => (axis < 2 ? size : 1)) ?? null }]
 }
 
+/** onnx.ai/onnx/operators/onnx__ConvTranspose.html */
+const convTranspose: InferRule = (context) => {
+  const [x, w] = [context.input(0), context.input(1)]
+  if (x.shape === null || w.shape === null) return [{ type: x.type, shape: null }]
+  const { node } = context
+  const window = windowOf(
+    node,
+    w.shape.slice(2).map((size) => Number(size ?? NaN)),
+  )
+  const asked = intsAttribute(node, 'output_shape')?.slice(-window.kernel.length)
+  const extra = intsAttribute(node, 'output_padding')
+  const sizes = x.shape.slice(2).map((size, axis): Dimension => {
+    if (asked !== undefined) return asked[axis] ?? null
+    const stride = window.strides[axis] ?? 1
+    if (window.autoPad.startsWith('SAME')) return mapSize(size, (known) => known * stride)
+    const [before, after] = window.autoPad === 'VALID' ? [0, 0] : padsOf(window, axis)
+    const reach = reachOf(window, axis)
+    return mapSize(size, (known) => stride * (known - 1) + (extra?.[axis] ?? 0) + reach - before - after)
+  })
+  const channels = mapSize(w.shape[1], (perGroup) => perGroup * intAttribute(node, 'group', 1))
+  return [{ type: x.type, shape: [x.shape[0] ?? null, channels, ...sizes] }]
+}
+
 const normalise: InferRule = (context) => {
   const x = context.input(0)
   return [{ type: x.type, shape: x.shape }]
 }
+
+/** With `training_mode` the running statistics too. */
+const batchNormalization: InferRule = (context) => [
+  ...normalise(context),
+  ...[3, 4].map((index) => ({ type: context.input(index).type, shape: context.input(index).shape })),
+]
+
+/** Mean and inverse deviation have one entry per lane. */
+const layerNormalization: InferRule = (context) => {
+  const { type, shape } = context.input(0)
+  const axis = intAttribute(context.node, 'axis', -1)
+  const from = axis < 0 ? axis + (shape?.length ?? 0) : axis
+  const lanes = shape?.map((size, at): Dimension => (at < from ? size : 1)) ?? null
+  // Statistics are 32-bit unless asked for in another type.
+  const statistics = { type: 'float32' as const, shape: lanes }
+  return [{ type, shape }, statistics, statistics]
+}
+
+const dropout: InferRule = (context) => [
+  ...normalise(context),
+  { type: 'bool', shape: context.input(0).shape },
+]
 
 /** ONNX Flatten: everything before `axis` becomes the first size, the rest the second. */
 const flatten: InferRule = (context) => {
@@ -111,15 +164,19 @@ const flatten: InferRule = (context) => {
 
 export const windowRules: Record<string, InferRule> = {
   Conv: conv,
+  ConvTranspose: convTranspose,
   MaxPool: pool,
   AveragePool: pool,
   LpPool: pool,
   GlobalAveragePool: globalPool,
   GlobalMaxPool: globalPool,
-  BatchNormalization: normalise,
+  GlobalLpPool: globalPool,
+  BatchNormalization: batchNormalization,
   InstanceNormalization: normalise,
-  LayerNormalization: normalise,
+  GroupNormalization: normalise,
+  LayerNormalization: layerNormalization,
+  RMSNormalization: normalise,
   LRN: normalise,
-  Dropout: normalise,
+  Dropout: dropout,
   Flatten: flatten,
 }
