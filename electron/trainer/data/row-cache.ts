@@ -1,27 +1,35 @@
 import { mkdir, open, type FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { KestrelError } from '#shared/errors/index.ts'
-import { cacheFormat, cacheName, type FeatureCacheIdentity } from '#shared/util/feature-cache-format.ts'
+import { cacheFormat } from '#shared/util/feature-cache-format.ts'
 import { takeLock, type FileLock } from './file-lock.ts'
 
 /**
- * Features of pictures, kept between runs. What a frozen backbone says about a picture never changes, so a row belongs
- * to (backbone file, preprocessing, picture file) and is only ever appended.
+ * What was computed from pictures, kept between runs: a row of bytes per picture file. Whatever else a row depends on
+ * belongs into the name of the cache, so that rows never change and are only ever appended.
  *
- * Two files: `NAME.rows`, 32-bit floats row by row; `NAME.index`, a header, then per row the picture's SHA-256 and the
- * CRC-32 of the row. Rows are written before their index entries: a writer killed at any moment leaves a tail that is
- * cut off at the next opening, and a row whose checksum does not fit is computed anew.
+ * Two files: `NAME.rows`, the rows; `NAME.index`, a header, then per row the picture's SHA-256 and the CRC-32 of the row.
+ * Rows are written before their index entries: a writer killed at any moment leaves a tail that is cut off at the next
+ * opening, and a row whose checksum does not fit is computed anew.
  */
 
-const { magic: MAGIC, headerBytes: HEADER_BYTES, keyBytes: KEY_BYTES, entryBytes: ENTRY_BYTES } = cacheFormat
+const { headerBytes: HEADER_BYTES, keyBytes: KEY_BYTES, entryBytes: ENTRY_BYTES } = cacheFormat
 /** Read and write in pieces of at most this size, so that memory stays flat. */
 const CHUNK_BYTES = 4 * 1024 * 1024
 
-export { cacheName, type FeatureCacheIdentity } from '#shared/util/feature-cache-format.ts'
+export interface RowFormat {
+  /** Eight Latin letters at the beginning of the index. */
+  magic: string
+  /** Of a row, in whatever the rows consist of; stands in the index. */
+  length: number
+  rowBytes: number
+}
 
-export class FeatureCache {
-  readonly featureLength: number
+export class RowCache {
+  readonly format: RowFormat
+  /** Of the rows and of the index. */
+  readonly paths: readonly [rows: string, index: string]
   private readonly rows: FileHandle
   private readonly index: FileHandle
   private readonly lock: FileLock | null
@@ -35,13 +43,15 @@ export class FeatureCache {
   private closed = false
 
   private constructor(
-    featureLength: number,
+    base: string,
+    format: RowFormat,
     rows: FileHandle,
     index: FileHandle,
     lock: FileLock | null,
     entries: { keys: string[]; checksums: number[] },
   ) {
-    this.featureLength = featureLength
+    this.format = format
+    this.paths = [`${base}.rows`, `${base}.index`]
     this.rows = rows
     this.index = index
     this.lock = lock
@@ -54,10 +64,10 @@ export class FeatureCache {
   /**
    * Opens or makes the cache. Another living process that is writing to it is no obstacle: then this one reads what is
    * there and keeps nothing (`writable` is false).
+   * @param base path of the files without their endings
    */
-  static async open(folder: string, identity: FeatureCacheIdentity): Promise<FeatureCache> {
-    await mkdir(folder, { recursive: true })
-    const base = join(folder, cacheName(identity))
+  static async open(base: string, format: RowFormat): Promise<RowCache> {
+    await mkdir(dirname(base), { recursive: true })
     const lock = await takeLock(`${base}.lock`)
     const opened: FileHandle[] = []
     try {
@@ -67,9 +77,9 @@ export class FeatureCache {
       opened.push(await open(`${base}.rows`, lock ? 'r+' : 'r'))
       opened.push(await open(`${base}.index`, lock ? 'r+' : 'r'))
       const [rows, index] = opened as [FileHandle, FileHandle]
-      const entries = await readIndex(rows, index, identity.featureLength)
-      if (lock) await cutTail(rows, index, identity.featureLength, entries.keys.length)
-      return new FeatureCache(identity.featureLength, rows, index, lock, entries)
+      const entries = await readIndex(rows, index, format)
+      if (lock) await cutTail(rows, index, format, entries.keys.length)
+      return new RowCache(base, format, rows, index, lock, entries)
     } catch (error) {
       await Promise.all(opened.map((handle) => handle.close()))
       await lock?.release()
@@ -81,7 +91,7 @@ export class FeatureCache {
     return this.lock !== null
   }
 
-  /** Pictures with features in the cache. */
+  /** Pictures with a row in the cache. */
   get size(): number {
     return this.rowOf.size
   }
@@ -90,14 +100,20 @@ export class FeatureCache {
     return this.rowOf.has(sha256)
   }
 
+  /** Which row of the file is a picture's, -1 when there is none. In the file only after a flush. */
+  rowIndex(sha256: string): number {
+    return this.rowOf.get(sha256) ?? -1
+  }
+
   /**
-   * Copies the features of pictures into `target`: those of `keys[i]` to row i, `[keys.length, featureLength]`.
-   * Rows of pictures that are not there, or are damaged on the disk, are left as they are.
+   * Copies the rows of pictures into `target`: that of `keys[i]` to row i, `[keys.length, rowBytes]`. Rows of pictures
+   * that are not there, or are damaged on the disk, are left as they are; damaged ones count as not there from then on.
+   * @param target null: only looks whether they are there and sound
    * @returns for each key whether its row was filled.
    */
-  async read(keys: readonly string[], target: Float32Array): Promise<boolean[]> {
+  async read(keys: readonly string[], target: Uint8Array | null): Promise<boolean[]> {
     await this.flush()
-    const bytesPerRow = this.featureLength * 4
+    const bytesPerRow = this.format.rowBytes
     const found = new Array<boolean>(keys.length).fill(false)
     const wanted = keys
       .map((key, at) => ({ row: this.rowOf.get(key) ?? -1, at }))
@@ -120,22 +136,23 @@ export class FeatureCache {
           this.rowOf.delete(keys[at]!)
           continue
         }
-        new Uint8Array(target.buffer, target.byteOffset + at * bytesPerRow, bytesPerRow).set(bytes)
+        target?.set(bytes, at * bytesPerRow)
         found[at] = true
       }
     }
     return found
   }
 
-  /** Adds the features of a picture; written to the disk in pieces, at the latest by `flush` or `close`. */
-  append(sha256: string, features: Float32Array): void {
-    if (features.length !== this.featureLength)
+  /** Adds the row of a picture (copied); written to the disk in pieces, at the latest by `flush` or `close`. */
+  append(sha256: string, row: Uint8Array): void {
+    const { rowBytes } = this.format
+    if (row.length !== rowBytes)
       throw new KestrelError(
         'internal',
-        `The feature cache expects ${this.featureLength} numbers per picture and got ${features.length}.`,
+        `The cache expects ${rowBytes} bytes per picture and got ${row.length}.`,
       )
     if (!this.lock || this.closed || this.rowOf.has(sha256)) return
-    const bytes = Buffer.from(features.slice().buffer)
+    const bytes = new Uint8Array(row)
     this.pendingKeys.push(sha256)
     this.pendingRows.push(bytes)
     this.pendingBytes += bytes.byteLength
@@ -166,7 +183,7 @@ export class FeatureCache {
 
   private async write(first: number, keys: readonly string[], rows: readonly Uint8Array[]): Promise<void> {
     const all = Buffer.concat(rows)
-    await this.rows.write(all, 0, all.byteLength, first * this.featureLength * 4)
+    await this.rows.write(all, 0, all.byteLength, first * this.format.rowBytes)
     const entries = Buffer.alloc(keys.length * ENTRY_BYTES)
     keys.forEach((key, i) => {
       entries.write(key, i * ENTRY_BYTES, KEY_BYTES, 'hex')
@@ -192,23 +209,20 @@ export class FeatureCache {
 async function readIndex(
   rows: FileHandle,
   index: FileHandle,
-  featureLength: number,
+  { magic, length, rowBytes }: RowFormat,
 ): Promise<{ keys: string[]; checksums: number[] }> {
   const { size: indexBytes } = await index.stat()
-  const { size: rowBytes } = await rows.stat()
+  const { size } = await rows.stat()
   const header = Buffer.alloc(HEADER_BYTES)
   await index.read(header, 0, HEADER_BYTES, 0)
   const valid =
     indexBytes >= HEADER_BYTES &&
-    header.toString('latin1', 0, MAGIC.length) === MAGIC &&
-    header.readUInt32LE(MAGIC.length) === featureLength
+    header.toString('latin1', 0, magic.length) === magic &&
+    header.readUInt32LE(magic.length) === length
   const keys: string[] = []
   const checksums: number[] = []
   if (!valid) return { keys, checksums }
-  const count = Math.min(
-    Math.floor((indexBytes - HEADER_BYTES) / ENTRY_BYTES),
-    Math.floor(rowBytes / (featureLength * 4)),
-  )
+  const count = Math.min(Math.floor((indexBytes - HEADER_BYTES) / ENTRY_BYTES), Math.floor(size / rowBytes))
   const perChunk = Math.floor(CHUNK_BYTES / ENTRY_BYTES)
   const buffer = Buffer.alloc(Math.min(perChunk, count) * ENTRY_BYTES)
   for (let first = 0; first < count; first += perChunk) {
@@ -226,13 +240,13 @@ async function readIndex(
 async function cutTail(
   rows: FileHandle,
   index: FileHandle,
-  featureLength: number,
+  { magic, length, rowBytes }: RowFormat,
   count: number,
 ): Promise<void> {
   const header = Buffer.alloc(HEADER_BYTES)
-  header.write(MAGIC, 'latin1')
-  header.writeUInt32LE(featureLength, MAGIC.length)
+  header.write(magic, 'latin1')
+  header.writeUInt32LE(length, magic.length)
   await index.write(header, 0, HEADER_BYTES, 0)
   await index.truncate(HEADER_BYTES + count * ENTRY_BYTES)
-  await rows.truncate(count * featureLength * 4)
+  await rows.truncate(count * rowBytes)
 }
