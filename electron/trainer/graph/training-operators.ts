@@ -5,7 +5,7 @@
  *
  * All maps are channels first, `[batch, channels, height, width]`. Attributes of windows (`kernel_shape`, `strides`,
  * `pads`, `dilations`, `group`) mean what they mean for ONNX `Conv` and `MaxPool`; `auto_pad` is always resolved into
- * `pads` before (`explicitWindow`).
+ * `pads` before (`explicitWindow` of `window.ts`); poolings keep `ceil_mode`, which lets their last windows hang over.
  *
  * | operator | inputs → outputs | what |
  * |---|---|---|
