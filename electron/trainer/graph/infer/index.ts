@@ -31,6 +31,11 @@ export const knowsOperator = (op: string): boolean => Object.hasOwn(rules, op)
  * Throws `backbone-damaged` where the sizes contradict each other.
  */
 export function inferShapes(graph: Graph): Map<string, ValueInfo> {
+  return new Map([...inferValues(graph)].map(([name, inferred]) => [name, infoOf(name, inferred)]))
+}
+
+/** The same together with the entries of small integer values (shapes, axes, bounds) where they can be known. */
+export function inferValues(graph: Graph): Map<string, Inferred> {
   const known = new Map<string, Inferred>()
   for (const input of graph.inputs) known.set(input.name, { type: input.type, shape: input.shape })
   for (const [name, value] of graph.initialisers) known.set(name, constantInfo(value))
@@ -41,7 +46,7 @@ export function inferShapes(graph: Graph): Map<string, ValueInfo> {
       if (name !== '') known.set(name, results[index] ?? unknown)
     })
   }
-  return new Map([...known].map(([name, inferred]) => [name, infoOf(name, inferred)]))
+  return known
 }
 
 function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): Inferred[] {

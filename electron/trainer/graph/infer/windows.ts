@@ -1,32 +1,10 @@
-import { intAttribute, intsAttribute, stringAttribute } from '../types.ts'
-import type { Dimension, Node } from '../types.ts'
+import { intAttribute, intsAttribute } from '../types.ts'
+import type { Dimension } from '../types.ts'
+import { explicitTransposedWindow, reach as reachOf, windowOf } from '../window.ts'
+import type { Window, WrittenWindow } from '../window.ts'
 import { mismatch } from './context.ts'
 import type { InferRule, NodeContext } from './context.ts'
 import { mapSize, product } from './dimensions.ts'
-
-interface Window {
-  kernel: readonly number[]
-  strides: readonly number[]
-  dilations: readonly number[]
-  pads: readonly number[]
-  autoPad: string
-}
-
-export function windowOf(node: Node, kernel: readonly number[]): Window {
-  const spatial = kernel.length
-  const ones = new Array<number>(spatial).fill(1)
-  return {
-    kernel,
-    strides: intsAttribute(node, 'strides') ?? ones,
-    dilations: intsAttribute(node, 'dilations') ?? ones,
-    pads: intsAttribute(node, 'pads') ?? new Array<number>(spatial * 2).fill(0),
-    autoPad: stringAttribute(node, 'auto_pad', 'NOTSET'),
-  }
-}
-
-/** From the first to the last pixel that a window touches. */
-const reachOf = (window: Window, axis: number): number =>
-  ((window.kernel[axis] ?? 1) - 1) * (window.dilations[axis] ?? 1) + 1
 
 const padsOf = (window: Window, axis: number): [number, number] => [
   window.pads[axis] ?? 0,
@@ -34,7 +12,7 @@ const padsOf = (window: Window, axis: number): [number, number] => [
 ]
 
 /** Size along one spatial axis: floor or ceil of (size + pads − reach) / stride + 1 (onnx.ai/onnx/operators). */
-export function slide(size: number, window: Window, axis: number, ceil: boolean): number {
+export function slide(size: number, window: WrittenWindow, axis: number, ceil: boolean): number {
   const stride = window.strides[axis] ?? 1
   const reach = reachOf(window, axis)
   if (window.autoPad.startsWith('SAME')) return Math.ceil(size / stride)
@@ -49,7 +27,7 @@ export function slide(size: number, window: Window, axis: number, ceil: boolean)
 function spatialSizes(
   context: NodeContext,
   sizes: readonly Dimension[],
-  window: Window,
+  window: WrittenWindow,
   ceil: boolean,
 ): Dimension[] {
   return sizes.map((size, axis) => {
@@ -108,20 +86,9 @@ const convTranspose: InferRule = (context) => {
   const [x, w] = [context.input(0), context.input(1)]
   if (x.shape === null || w.shape === null) return [{ type: x.type, shape: null }]
   const { node } = context
-  const window = windowOf(
-    node,
-    w.shape.slice(2).map((size) => Number(size ?? NaN)),
-  )
-  const asked = intsAttribute(node, 'output_shape')?.slice(-window.kernel.length)
-  const extra = intsAttribute(node, 'output_padding')
-  const sizes = x.shape.slice(2).map((size, axis): Dimension => {
-    if (asked !== undefined) return asked[axis] ?? null
-    const stride = window.strides[axis] ?? 1
-    if (window.autoPad.startsWith('SAME')) return mapSize(size, (known) => known * stride)
-    const [before, after] = window.autoPad === 'VALID' ? [0, 0] : padsOf(window, axis)
-    const reach = reachOf(window, axis)
-    return mapSize(size, (known) => stride * (known - 1) + (extra?.[axis] ?? 0) + reach - before - after)
-  })
+  const numbers = (shape: readonly Dimension[]): number[] => shape.slice(2).map((size) => Number(size ?? NaN))
+  const { outputs } = explicitTransposedWindow(node, numbers(x.shape), numbers(w.shape))
+  const sizes = outputs.map((size): Dimension => (Number.isNaN(size) ? null : size))
   const channels = mapSize(w.shape[1], (perGroup) => perGroup * intAttribute(node, 'group', 1))
   return [{ type: x.type, shape: [x.shape[0] ?? null, channels, ...sizes] }]
 }

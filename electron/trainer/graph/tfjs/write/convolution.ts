@@ -1,4 +1,4 @@
-import { windowOf } from '../../infer/windows.ts'
+import { windowOf } from '../../window.ts'
 import { float32, toFloat32, transpose } from '../../tensor.ts'
 import { intAttribute, intsAttribute } from '../../types.ts'
 import type { Node } from '../../types.ts'

@@ -1,4 +1,5 @@
-import { slide, windowOf } from '../../infer/windows.ts'
+import { slide } from '../../infer/windows.ts'
+import { windowOf } from '../../window.ts'
 import { intAttribute, intsAttribute } from '../../types.ts'
 import type { Node } from '../../types.ts'
 import { windowAlong } from '../../keras/convolution.ts'
