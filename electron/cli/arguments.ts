@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util'
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { labelRules } from '#shared/contract/projects.ts'
 import type { LabelRule } from '#shared/contract/projects.ts'
-import { exportFormats } from '#shared/contract/trainer.ts'
-import type { ExportFormat } from '#shared/contract/trainer.ts'
+import { exportFormats, recipes } from '#shared/contract/trainer.ts'
+import type { ExportFormat, Recipe } from '#shared/contract/trainer.ts'
 import type { SplitFractions } from '#shared/domain/splits.ts'
 import { commandNames } from './help.ts'
 import type { CommandName } from './help.ts'
@@ -24,8 +24,8 @@ export interface RunCommand {
   folder: string
   out: string
   backbone: string | null
-  /** Null: `head` when a backbone is there, else `pixels`. */
-  recipe: 'head' | 'pixels' | null
+  /** Null: `head` when a backbone is there, else `scratch`. */
+  recipe: Recipe | null
   seed: number
   split: SplitFractions
   /** 0: no folds. */
@@ -121,9 +121,9 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       json: { type: 'boolean' },
     })
     const recipe =
-      values.recipe === undefined ? null : oneOf(['head', 'pixels'], values.recipe, '--recipe', wrong)
-    if (recipe === 'pixels' && values.backbone !== undefined)
-      throw wrong('--recipe pixels works without a backbone: leave out --backbone.')
+      values.recipe === undefined ? null : oneOf(recipes, values.recipe, '--recipe', wrong)
+    if (recipe === 'scratch' && values.backbone !== undefined)
+      throw wrong('--recipe scratch works without a backbone: leave out --backbone.')
     return {
       name: 'run',
       folder: only(positionals, 'FOLDER', wrong),

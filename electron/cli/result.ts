@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { metricsSchema } from '#shared/contract/training.ts'
-import { exportFormats } from '#shared/contract/trainer.ts'
+import { exportFormats, recipes } from '#shared/contract/trainer.ts'
 import type { Metrics } from '#shared/contract/training.ts'
 import { meanAndDeviation } from '#shared/domain/metrics.ts'
 
@@ -12,9 +12,9 @@ export const runResultSchema = z.object({
   kestrel: z.string(),
   seed: z.int(),
   engine: z.string(),
-  /** Null with the recipe `pixels`. */
+  /** Null with the recipe `scratch`. */
   backbone: z.string().nullable(),
-  recipe: z.enum(['head', 'pixels']),
+  recipe: z.enum(recipes),
   classes: z.array(z.string()),
   images: z.object({
     /** All that decode, duplicates among them. */

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { wireErrorSchema } from '../errors/index.ts'
 import { preprocessingSchema } from '../domain/preprocessing/definition.ts'
+import { trainingCheckSchema } from '../domain/training/babysitter.ts'
+import { gradientPlanSchema } from '../domain/training/presets.ts'
 
 /**
  * What studio and trainer say to each other. The trainer never opens the database and never knows a window: it gets
@@ -42,10 +44,20 @@ export const trainImageSchema = trainerImageSchema.extend({
   split: z.enum(splitNames),
 })
 
+/**
+ * `head`: frozen backbone + softmax head by L-BFGS. `fine-tune`: then the top of the backbone, too, by gradient descent.
+ * `scratch`: a network that learns from the pixels alone, also for when no backbone can be had.
+ */
+export const recipes = ['head', 'fine-tune', 'scratch'] as const
+export type Recipe = (typeof recipes)[number]
+
+/** Engines that train. */
+export const trainingEngines = ['onnx', 'reference'] as const
+export type TrainingEngine = (typeof trainingEngines)[number]
+
 export const trainRequestSchema = z.object({
   kind: z.literal('train'),
-  /** `head`: frozen backbone + softmax head by L-BFGS. `pixels`: the small fixed CNN, for when no backbone can be had. */
-  recipe: z.enum(['head', 'pixels']),
+  recipe: z.enum(recipes),
   backbone: preparedBackboneSchema.nullable(),
   classes: z.array(z.string()).min(2),
   images: z.array(trainImageSchema),
@@ -58,6 +70,15 @@ export const trainRequestSchema = z.object({
   runDir: z.string(),
   /** Folder of an earlier finished run with the same classes and backbone, to start the fit from. */
   warmStartFrom: z.string().nullable(),
+  /** Everything that decides the course of a training by gradients; null for `head`. */
+  gradients: gradientPlanSchema.nullable().default(null),
+  /** `reference` computes in 64 bits, very slowly: for checking the others on toy networks. */
+  engine: z.enum(trainingEngines).default('onnx'),
+  /**
+   * A folder for the state of a training by gradients, written after every epoch; a request for the very same training
+   * goes on from there. Null: nothing is kept.
+   */
+  checkpointDir: z.string().nullable().default(null),
 })
 export type TrainRequest = z.infer<typeof trainRequestSchema>
 
@@ -69,7 +90,7 @@ export const trainResultSchema = z.object({
   kind: z.literal('train'),
   featureLength: z.int(),
   regularisation: z.object({
-    /** L2 strength per picture on centred, scaled features; null for `pixels`. */
+    /** L2 strength per picture on centred, scaled features; null where no head was fitted. */
     chosen: z.number().nullable(),
     tried: z.array(z.object({ strength: z.number(), valAccuracy: z.number(), valLogLoss: z.number() })),
   }),
@@ -80,7 +101,7 @@ export const trainResultSchema = z.object({
   test: predictionBlockSchema,
   /**
    * Training + validation pictures, each by a model that did not learn from it; `fold[i]` belongs to `ids[i]`. Always
-   * null for `pixels`, where it would take as many trainings as folds.
+   * null for `scratch`, where it would take as many trainings as folds.
    */
   outOfFold: predictionBlockSchema.extend({ fold: typedInt32 }).nullable(),
   /** Pictures that could not be decoded any more; they took no part. */
@@ -90,6 +111,13 @@ export const trainResultSchema = z.object({
   stopped: z.object({ reason: z.enum(['asked', 'diverged', 'error']), message: z.string() }).nullable(),
   /** How many features came from the cache and how many were computed now. */
   features: z.object({ cached: z.int(), computed: z.int() }),
+  /** What was noticed while it trained, by `checkTraining`; empty for `head`. */
+  checks: z.array(trainingCheckSchema).default([]),
+  /** Fine-tuned against frozen, on the validation pictures: which became the model. Null for other recipes. */
+  kept: z
+    .object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() })
+    .nullable()
+    .default(null),
 })
 export type TrainResult = z.infer<typeof trainResultSchema>
 
@@ -172,7 +200,7 @@ export const exportRequestSchema = z.object({
     createdAt: z.string(),
     backbone: z.string(),
     backboneLicence: z.string().nullable(),
-    recipe: z.string(),
+    recipe: z.enum(recipes),
     seed: z.int(),
     pictures: z.object({ train: z.int(), val: z.int(), test: z.int() }),
     testAccuracy: z.number().nullable(),
@@ -266,7 +294,7 @@ export type ToTrainer = z.infer<typeof toTrainerSchema>
 export const trainStages = ['reading', 'features', 'fitting', 'evaluating', 'writing', 'proving'] as const
 export type TrainStage = (typeof trainStages)[number]
 
-/** One step of the fit. For `head` a step is an L-BFGS iteration, for `pixels` an epoch. */
+/** One step of the fit. For `head` a step is an L-BFGS iteration, else an epoch. */
 export const trainMetricSchema = z.object({
   step: z.int(),
   trainLoss: z.number(),

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { call, ci95, ok, projectRef, runRef, splitChoice, window } from './base.ts'
-import { splitNames, trainMetricSchema } from './trainer.ts'
+import { recipes, splitNames, trainMetricSchema } from './trainer.ts'
 
 export const trainConfigSchema = z.object({
-  recipe: z.enum(['head', 'pixels']),
+  recipe: z.enum(recipes),
   backboneId: z.string().nullable(),
   split: splitChoice,
   seed: z

@@ -101,7 +101,7 @@ describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
       seed: 3,
       engine: 'onnx',
       backbone: null,
-      recipe: 'pixels',
+      recipe: 'scratch',
       classes: ['leaf', 'shell'],
       images: { read: 16, duplicates: 0 },
     })

@@ -62,7 +62,7 @@ describe('a training that does not come to its end', () => {
 
   it('says plainly that it trains on the pixels when there is no backbone', async () => {
     const options = await studio.client.training.options({ projectId })
-    expect(options.recommended).toMatchObject({ recipe: 'pixels', backboneId: null })
+    expect(options.recommended).toMatchObject({ recipe: 'scratch', backboneId: null })
     expect(options.warnings[0]).toMatchObject({
       code: 'no-backbone',
       words: expect.stringContaining('learns from the pixels instead'),
@@ -162,7 +162,7 @@ describe('a studio that is killed', () => {
 
   it('leaves finished trainings whole, says that one was interrupted, and goes on from the features', async () => {
     const home = join(work, 'home-killed')
-    const { projectId, trainers } = await killAt('fitting', home, 'pixels')
+    const { projectId, trainers } = await killAt('fitting', home, 'scratch')
     const studio = await trainingStudio(home, backbones)
     const notices: StudioEvent[] = []
     studio.bus.subscribe((event) => {

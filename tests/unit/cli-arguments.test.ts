@@ -97,10 +97,10 @@ describe('wrong usage says one plain line', () => {
       '--split is train/val/test like 70/15/15, with something to train on; "0/50/50" is not.',
     ],
     ['run a --out d --export coreml', '--export is one of onnx, tfjs; "coreml" is not.'],
-    ['run a --out d --recipe magic', '--recipe is one of head, pixels; "magic" is not.'],
+    ['run a --out d --recipe magic', '--recipe is one of head, fine-tune, scratch; "magic" is not.'],
     [
-      'run a --out d --recipe pixels --backbone b',
-      '--recipe pixels works without a backbone: leave out --backbone.',
+      'run a --out d --recipe scratch --backbone b',
+      '--recipe scratch works without a backbone: leave out --backbone.',
     ],
     ['predict --model m', 'PATH is missing: which pictures or folders?'],
     ['predict a', '--model EXPORT_OR_PROJECT is missing.'],

@@ -13,7 +13,7 @@ const result: RunResult = {
   seed: 1,
   engine: 'onnx',
   backbone: null,
-  recipe: 'pixels',
+  recipe: 'scratch',
   classes: ['a', 'b'],
   images: {
     read: 12,

@@ -88,16 +88,16 @@ async function configOf(
   const sum = split.train + split.val + split.test
   const shares = { train: split.train / sum, val: split.val / sum, test: split.test / sum }
   if (backbone !== null) await makeReady(backbone, studio, context)
-  const backboneId = recipe === 'pixels' ? null : (backbone ?? (await backbones.recommended()))
-  if (backboneId === null && recipe === 'head')
+  const backboneId = recipe === 'scratch' ? null : (backbone ?? (await backbones.recommended()))
+  if (backboneId === null && recipe !== null && recipe !== 'scratch')
     throw new KestrelError('no-backbone', 'No backbone is ready on this computer.', {
-      remedy: 'Get one with "kestrel backbones get ID", or leave out --recipe to train on the pixels.',
+      remedy: 'Get one with "kestrel backbones get ID", or use --recipe scratch to train a network from nothing.',
     })
   if (backboneId === null && recipe === null)
     context.terminal.say(
-      'No backbone is ready: a small network is trained on the pixels. "kestrel backbones" lists what can be had.',
+      'No backbone is ready: a small network learns from the pixels alone. "kestrel backbones" lists what can be had.',
     )
-  return { recipe: backboneId === null ? 'pixels' : 'head', backboneId, split: shares, seed, folds }
+  return { recipe: backboneId === null ? 'scratch' : (recipe ?? 'head'), backboneId, split: shares, seed, folds }
 }
 
 /** Brings the project in step with the folders. */

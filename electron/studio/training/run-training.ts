@@ -33,8 +33,8 @@ const WRITE_STEPS_EVERY = 25
 
 export const runFolder = (project: OpenProject, runId: string): string => join(project.paths.runs, runId)
 
-/** The rate of the `pixels` recipe is kept among those of the backbones under this name. */
-export const PIXELS = 'pixels'
+/** The rate of the `scratch` recipe is kept among those of the backbones under this name. */
+export const SCRATCH = 'scratch'
 
 /**
  * One training, from the frozen version to stored predictions. Whatever happens, the run ends in a state with words:
@@ -112,7 +112,7 @@ async function prepared(
   run: RunRecord,
   job: JobContext,
 ): Promise<ReadyBackbone | null> {
-  if (run.config.recipe === 'pixels' || run.config.backboneId === null) return null
+  if (run.config.recipe === 'scratch' || run.config.backboneId === null) return null
   job.update({ stage: 'converting', done: 0, total: null })
   return await backbones.ensure(run.config.backboneId)
 }
@@ -238,8 +238,8 @@ async function noteRates(
   warm: boolean,
 ): Promise<void> {
   const fit = timings.train_s + timings.evaluate_s
-  if (run.config.recipe === 'pixels')
-    return await rates.noteFeatures(PIXELS, plan.pictures.length, timings.features_s + fit)
+  if (run.config.recipe === 'scratch')
+    return await rates.noteFeatures(SCRATCH, plan.pictures.length, timings.features_s + fit)
   await rates.noteFeatures(run.config.backboneId ?? '', features.computed, timings.features_s)
   if (features.computed > 0) bus.publish({ type: 'backbones' })
   await rates.noteFit(

@@ -13,7 +13,7 @@ import { checkPlan } from './checks.ts'
 import { freezeRun } from './freeze.ts'
 import { leftOut, planTraining } from './plan.ts'
 import type { TrainingPlan } from './plan.ts'
-import { PIXELS, runTraining } from './run-training.ts'
+import { SCRATCH, runTraining } from './run-training.ts'
 import { findWarmStart } from './warm-start.ts'
 import type { RunTrainingPorts } from './run-training.ts'
 
@@ -31,8 +31,8 @@ export type TrainingService = ReturnType<typeof createTrainingService>
 const DEFAULT_SPLIT = { train: 0.7, val: 0.15, test: 0.15 }
 const DEFAULT_SEED = 1
 const DEFAULT_FOLDS = 5
-/** Pictures per second of a whole `pixels` training (all epochs), before anything was measured. */
-const EXPECTED_PIXELS_RATE = 15
+/** Pictures per second of a whole `scratch` training (all epochs), before anything was measured. */
+const EXPECTED_SCRATCH_RATE = 15
 
 export function createTrainingService(ports: TrainingPorts) {
   const { registry, jobs, backbones, rates, pool, log } = ports
@@ -61,7 +61,7 @@ export function createTrainingService(ports: TrainingPorts) {
     const same = ready.find(({ id }) => id === last?.backboneId)
     const backboneId = (same ?? ready[0])?.id ?? null
     return {
-      recipe: backboneId === null ? 'pixels' : 'head',
+      recipe: backboneId === null ? 'scratch' : 'head',
       backboneId,
       split: last?.split ?? DEFAULT_SPLIT,
       seed: last?.seed ?? DEFAULT_SEED,
@@ -99,9 +99,9 @@ export function createTrainingService(ports: TrainingPorts) {
     const project = registry.get(projectId)
     const plan = planFor(project, config)
     const count = plan.pictures.length
-    if (config.recipe === 'pixels') {
-      const rate = rates.features(PIXELS)
-      const seconds = count / (rate ?? EXPECTED_PIXELS_RATE)
+    if (config.recipe === 'scratch') {
+      const rate = rates.features(SCRATCH)
+      const seconds = count / (rate ?? EXPECTED_SCRATCH_RATE)
       return {
         seconds,
         featuresSeconds: 0,
@@ -146,8 +146,8 @@ export function createTrainingService(ports: TrainingPorts) {
   }): Promise<{ runId: string; jobId: string }> {
     const project = registry.get(projectId)
     const backboneId =
-      config.recipe === 'pixels' ? null : (config.backboneId ?? (await backbones.recommended()))
-    if (config.recipe === 'head' && backboneId === null) throw noBackbone()
+      config.recipe === 'scratch' ? null : (config.backboneId ?? (await backbones.recommended()))
+    if (config.recipe !== 'scratch' && backboneId === null) throw noBackbone()
     if (backboneId !== null) await backbones.requireReady(backboneId)
     const plan = planFor(project, config)
     const { unlabelled } = leftOut(project)
@@ -242,5 +242,5 @@ export function createTrainingService(ports: TrainingPorts) {
 
 const noBackbone = (): KestrelError =>
   new KestrelError('no-backbone', 'No backbone is on this computer yet.', {
-    remedy: 'Download one in Settings, add a file of your own, or train on the pixels.',
+    remedy: 'Download one in Settings, add a file of your own, or train a network from scratch.',
   })

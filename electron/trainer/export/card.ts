@@ -1,4 +1,4 @@
-import type { ExportRequest, Proof } from '#shared/contract/trainer.ts'
+import type { ExportRequest, Proof, Recipe } from '#shared/contract/trainer.ts'
 import type { About } from './about.ts'
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
@@ -25,7 +25,7 @@ export function modelCard(
     [
       `- Backbone (the network that looks at the picture): ${card.backbone}`,
       `- Licence of the backbone: ${card.backboneLicence ?? 'not known; ask whoever gave you the file'}`,
-      `- Recipe: ${recipeInWords(card.recipe)}`,
+      `- Recipe: ${recipesInWords[card.recipe]}`,
       `- Pictures: ${pictures.train} for training, ${pictures.val} for validation, ${pictures.test} for the test`,
       `- Seed: ${card.seed} (the same pictures and seed give the same split and the same model)`,
     ].join('\n'),
@@ -61,12 +61,12 @@ const quoted = (file: string): string => (/^[\w./-]+$/.test(file) ? file : `"${f
 const list = (labels: readonly string[]): string =>
   labels.length > 12 ? `${labels.slice(0, 12).join(', ')} and ${labels.length - 12} more` : labels.join(', ')
 
-const recipeInWords = (recipe: string): string =>
-  recipe === 'head'
-    ? 'the backbone is kept as it is; a softmax classifier is trained on its features'
-    : recipe === 'pixels'
-      ? 'a small network trained from the pixels alone'
-      : recipe
+const recipesInWords: Record<Recipe, string> = {
+  head: 'the backbone is kept as it is; a softmax classifier is trained on its features',
+  'fine-tune':
+    'a classifier on the features of a backbone, whose last blocks were trained further (fine-tuned)',
+  scratch: 'a network trained from the pixels of these pictures alone',
+}
 
 function quality(request: ExportRequest): string {
   const { testAccuracy, testAccuracyCi95, macroF1, perClass, pictures } = request.card

@@ -11,7 +11,7 @@ export default {
   modelOptionPlain: 'Run {number}',
   runOption: 'Run {number} · {name}',
   from: 'Run {number} · {recipe} · {when}',
-  recipe: { head: 'Quick', pixels: 'Small network on the pixels' },
+  recipe: { head: 'Quick', 'fine-tune': 'Careful', scratch: 'From scratch' },
   use: 'Use it',
   compare: 'Compare with…',
   compareNone: 'Compare with another run',

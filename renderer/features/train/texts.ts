@@ -48,10 +48,14 @@ export default {
   how: 'How it learns',
   recipe: {
     head: 'Quick',
-    headWords: 'Keeps a network that already knows pictures (frozen backbone) and learns only the last step.',
-    pixels: 'Small network on the pixels',
-    pixelsWords:
-      'Learns everything from your pictures alone. For when no ready-made network can be had; needs more pictures and time.',
+    headWords:
+      'Keeps a network that already knows pictures (frozen backbone) and learns only the last step. Seconds.',
+    'fine-tune': 'Careful',
+    'fine-tuneWords':
+      'Begins with Quick, then also adapts the last blocks of that network to your pictures (fine-tuning). Minutes; kept only where it is better.',
+    scratch: 'From scratch',
+    scratchWords:
+      'Learns everything from your pictures alone. For pictures unlike everyday photos, or when no ready-made network can be had. Minutes; needs more pictures.',
   },
   backbone: 'Network that already knows pictures',
   backboneTerm: 'backbone',

@@ -111,7 +111,7 @@ describe.skipIf(missing.length > 0)('the page of a TensorFlow.js export', () => 
           createdAt: '2026-01-02T03:04:05.000Z',
           backbone: 'none',
           backboneLicence: null,
-          recipe: 'pixels',
+          recipe: 'scratch',
           seed: 1,
           pictures: { train: 3, val: 1, test: 0 },
           testAccuracy: null,

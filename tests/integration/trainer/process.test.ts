@@ -298,7 +298,7 @@ describe('the training process', () => {
   })
 
   it('trains on the pixels when there is no backbone', async () => {
-    const request = await trainRequest({ recipe: 'pixels', backbone: null })
+    const request = await trainRequest({ recipe: 'scratch', backbone: null })
     const { answer, messages } = trainer.request(request)
     const result = await answer
     expect(accuracy(request, result.test)).toBeGreaterThan(0.85)
@@ -324,7 +324,7 @@ describe('the training process', () => {
 
   it('answers small questions while a training runs', async () => {
     const own = await ownTrainer()
-    const training = own.request(await trainRequest({ recipe: 'pixels', backbone: null }))
+    const training = own.request(await trainRequest({ recipe: 'scratch', backbone: null }))
     let ended = false
     const watching = training.answer.catch(() => undefined).then(() => (ended = true))
     await own.request({ kind: 'hello' }).answer
@@ -351,7 +351,7 @@ describe('stopping and breaking', () => {
 
   it('stops in the fit and keeps the best so far', async () => {
     const own = await ownTrainer()
-    const request = await trainRequest({ recipe: 'pixels', backbone: null })
+    const request = await trainRequest({ recipe: 'scratch', backbone: null })
     const training = own.request(request, (message) => {
       if (message.type === 'metric' && message.metric.step >= 2) void own.stop(training.id, true)
     })
@@ -386,7 +386,7 @@ describe('stopping and breaking', () => {
     const bug = "process.once('SIGUSR2', () => { throw new Error('a bug') })"
     const own = await TrainerProcess.start(['--import', `data:text/javascript,${encodeURIComponent(bug)}`])
     onTestFinished(() => own.close())
-    const training = own.request(await trainRequest({ recipe: 'pixels', backbone: null }), (message) => {
+    const training = own.request(await trainRequest({ recipe: 'scratch', backbone: null }), (message) => {
       if (message.type === 'progress' && message.stage === 'fitting') own.child.kill('SIGUSR2')
     })
     const waiting = own.request(await trainRequest())
@@ -398,7 +398,7 @@ describe('stopping and breaking', () => {
 
   it('ends when the studio goes away', async () => {
     const own = await ownTrainer()
-    void own.request(await trainRequest({ recipe: 'pixels', backbone: null })).answer.catch(() => undefined)
+    void own.request(await trainRequest({ recipe: 'scratch', backbone: null })).answer.catch(() => undefined)
     await own.disconnect()
     expect((await own.exited).code).toBe(0)
   })
