@@ -31,3 +31,15 @@ export const trainingOperators = [
   'Dropout',
 ] as const
 export type TrainingOperator = (typeof trainingOperators)[number]
+
+/**
+ * Written by the lowerings themselves, between their rewriting of a training graph and the device's operators
+ * (`autodiff/lowering/peepholes`); no engine computes them as they stand.
+ *
+ * | operator | inputs → outputs | what |
+ * |---|---|---|
+ * | `BatchStatistics` | x → mean, variance | what `BatchNormalizationTraining` takes of a batch |
+ * | `PooledNormalizationGradient` | x, gamma, mean, variance, dy, maxima, sign → dx, dgamma, dbeta | of a batch normalisation of the maxima of x with the statistics of all of x; attributes of the pooling's window, `epsilon` |
+ */
+export const loweringOperators = ['BatchStatistics', 'PooledNormalizationGradient'] as const
+export type LoweringOperator = (typeof loweringOperators)[number]
