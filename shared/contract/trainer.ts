@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { wireErrorSchema } from '../errors/index.ts'
 import { preprocessingSchema } from '../domain/preprocessing/definition.ts'
+import { trainingCheckSchema } from '../domain/training/babysitter.ts'
+import { gradientPlanSchema } from '../domain/training/presets.ts'
 
 /**
  * What studio and trainer say to each other. The trainer never opens the database and never knows a window: it gets
@@ -49,6 +51,10 @@ export const trainImageSchema = trainerImageSchema.extend({
 export const recipes = ['head', 'fine-tune', 'scratch'] as const
 export type Recipe = (typeof recipes)[number]
 
+/** Engines that train. */
+export const trainingEngines = ['onnx', 'reference'] as const
+export type TrainingEngine = (typeof trainingEngines)[number]
+
 export const trainRequestSchema = z.object({
   kind: z.literal('train'),
   recipe: z.enum(recipes),
@@ -64,6 +70,15 @@ export const trainRequestSchema = z.object({
   runDir: z.string(),
   /** Folder of an earlier finished run with the same classes and backbone, to start the fit from. */
   warmStartFrom: z.string().nullable(),
+  /** Everything that decides the course of a training by gradients; null for `head`. */
+  gradients: gradientPlanSchema.nullable().default(null),
+  /** `reference` computes in 64 bits, very slowly: for checking the others on toy networks. */
+  engine: z.enum(trainingEngines).default('onnx'),
+  /**
+   * A folder for the state of a training by gradients, written after every epoch; a request for the very same training
+   * goes on from there. Null: nothing is kept.
+   */
+  checkpointDir: z.string().nullable().default(null),
 })
 export type TrainRequest = z.infer<typeof trainRequestSchema>
 
@@ -96,6 +111,13 @@ export const trainResultSchema = z.object({
   stopped: z.object({ reason: z.enum(['asked', 'diverged', 'error']), message: z.string() }).nullable(),
   /** How many features came from the cache and how many were computed now. */
   features: z.object({ cached: z.int(), computed: z.int() }),
+  /** What was noticed while it trained, by `checkTraining`; empty for `head`. */
+  checks: z.array(trainingCheckSchema).default([]),
+  /** Fine-tuned against frozen, on the validation pictures: which became the model. Null for other recipes. */
+  kept: z
+    .object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() })
+    .nullable()
+    .default(null),
 })
 export type TrainResult = z.infer<typeof trainResultSchema>
 

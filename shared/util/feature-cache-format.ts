@@ -16,10 +16,14 @@ export interface FeatureCacheIdentity {
 }
 
 /** A short name for the files: everything that changes a feature goes in. */
-export function cacheName({ backboneSha256, preprocessing, featureLength }: FeatureCacheIdentity): string {
+export const cacheName = ({ backboneSha256, preprocessing, featureLength }: FeatureCacheIdentity): string =>
+  hashedName('features', [backboneSha256, featureLength, preprocessing])
+
+/** `PREFIX-…`: another name for whatever differs in `identity`, which is plain data. */
+export function hashedName(prefix: string, identity: unknown): string {
   const hash = createHash('sha256')
-  hash.update(JSON.stringify([backboneSha256, featureLength, canonical(preprocessing)]))
-  return `features-${hash.digest('hex').slice(0, 32)}`
+  hash.update(JSON.stringify(canonical(identity)))
+  return `${prefix}-${hash.digest('hex').slice(0, 32)}`
 }
 
 /** The same text whatever the order of the keys. */

@@ -32,11 +32,12 @@ export function differentiate(
     throw new KestrelError('internal', 'Only graphs of ONNX operator set 13 or newer can be differentiated.')
   const values = inferValues(graph)
   const known = knownValues(graph, nodes, values)
+  const onTheWay = dependents(nodes, wrt, values)
+  refuseUnknown(nodes, of, onTheWay)
   if (known.shape(of).some((size) => size !== 1))
     throw new KestrelError('internal', `A gradient is taken of one number, and "${of}" holds several.`)
 
   const pens = new Pens(builder)
-  const onTheWay = dependents(nodes, wrt, values)
   const parts = new Map<string, string[]>([[of, [ones(builder, known.shape(of))]]])
   const sums = new Map<string, string>()
   const gradientOf = (name: string): string | null => {
@@ -51,7 +52,7 @@ export function differentiate(
     const needs = (index: number): boolean => onTheWay.has(node.inputs[index] ?? '')
     const gradient = (index: number): string | null => gradientOf(node.outputs[index] ?? '')
     const context = new GradientContext(node, known, pens, { gradient, needs })
-    const gradients = ruleFor(node)(context)
+    const gradients = ruleFor(node)!(context)
     node.inputs.forEach((name, index) => {
       if (!needs(index)) return
       const part = gradients[index]
@@ -120,16 +121,26 @@ function knownValues(
   }
 }
 
-function ruleFor(node: Node): GradientRule {
+function ruleFor(node: Node): GradientRule | undefined {
   const key = node.domain === '' ? node.op : `${node.domain}::${node.op}`
-  const rule = Object.hasOwn(gradientRules, key) ? gradientRules[key] : undefined
-  if (rule === undefined)
-    throw new KestrelError(
-      'operator-unsupported',
-      `This network uses "${node.op}" ("${node.name || node.outputs[0]}"), which Kestrel cannot train through.`,
-      { remedy: 'Use the network frozen, or choose another one.' },
-    )
-  return rule
+  return Object.hasOwn(gradientRules, key) ? gradientRules[key] : undefined
+}
+
+/** Names all operators on a way from the values in question to `of` that have no rule. */
+function refuseUnknown(nodes: readonly Node[], of: string, onTheWay: ReadonlySet<string>): void {
+  const needed = new Set([of])
+  const unknown = nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((name) => needed.has(name) && onTheWay.has(name))) return false
+    for (const name of node.inputs) needed.add(name)
+    return ruleFor(node) === undefined
+  })
+  if (unknown.length === 0) return
+  const names = [...new Set(unknown.map(({ op }) => op))].toSorted()
+  throw new KestrelError(
+    'operator-unsupported',
+    `This network uses ${names.map((op) => `"${op}"`).join(', ')}, which Kestrel cannot train through.`,
+    { remedy: 'Use the network frozen, or choose another one.' },
+  )
 }
 
 const filled = (builder: GraphBuilder, name: string, shape: readonly number[], value: number): string =>

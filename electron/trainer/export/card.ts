@@ -63,7 +63,8 @@ const list = (labels: readonly string[]): string =>
 
 const recipesInWords: Record<Recipe, string> = {
   head: 'the backbone is kept as it is; a softmax classifier is trained on its features',
-  'fine-tune': 'a classifier on the features of a backbone, whose last blocks were trained further (fine-tuned)',
+  'fine-tune':
+    'a classifier on the features of a backbone, whose last blocks were trained further (fine-tuned)',
   scratch: 'a network trained from the pixels of these pictures alone',
 }
 

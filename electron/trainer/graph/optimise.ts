@@ -1,6 +1,7 @@
 import { producers, prune, useCounts } from './edit.ts'
 import { constantValue } from './infer/index.ts'
 import { numbers, scalar, tensor } from './tensor.ts'
+import { trainingDomain } from './training-operators.ts'
 import { floatAttribute, intAttribute, ints, intsAttribute, stringAttribute } from './types.ts'
 import type { Graph, Node, Tensor } from './types.ts'
 
@@ -25,7 +26,7 @@ export function liftConstants(graph: Graph): Graph {
   return { ...graph, nodes, initialisers }
 }
 
-/** Identity, and Dropout where its mask is not used: at inference both give what they get. */
+/** Identity, and Dropout (ONNX's where its mask is not used, and our mark): at inference they give what they get. */
 function dropIdentities(graph: Graph): Graph {
   const counts = useCounts(graph)
   const outputs = new Set(graph.outputs.map((output) => output.name))
@@ -42,8 +43,9 @@ function dropIdentities(graph: Graph): Graph {
     const [from] = node.inputs
     const [to, ...others] = node.outputs
     const idle =
-      node.domain === '' &&
-      (node.op === 'Identity' || (node.op === 'Dropout' && node.inputs[2] === undefined))
+      (node.domain === '' &&
+        (node.op === 'Identity' || (node.op === 'Dropout' && node.inputs[2] === undefined))) ||
+      (node.domain === trainingDomain && node.op === 'Dropout')
     const masked = others.some((name) => (counts.get(name) ?? 0) > 0)
     if (idle && !masked && from !== undefined && to !== undefined && !outputs.has(to)) {
       replaced.set(to, from)

@@ -101,6 +101,7 @@ export const ownOpset = 18
 export const int = (value: number): Attribute => ({ kind: 'int', value })
 export const float = (value: number): Attribute => ({ kind: 'float', value })
 export const string = (value: string): Attribute => ({ kind: 'string', value })
+export const floats = (value: readonly number[]): Attribute => ({ kind: 'floats', value })
 export const ints = (value: readonly number[]): Attribute => ({ kind: 'ints', value })
 export const tensorAttribute = (value: Tensor): Attribute => ({ kind: 'tensor', value })
 

@@ -1,24 +1,41 @@
 import { KestrelError } from '#shared/errors/index.ts'
 import { useCounts } from './edit.ts'
 import { inferShapes } from './infer/index.ts'
-import { int64s, scalar } from './tensor.ts'
-import { intAttribute, ints, intsAttribute, ownOpset } from './types.ts'
+import { float32, int64s, scalar } from './tensor.ts'
+import {
+  floatAttribute,
+  int,
+  intAttribute,
+  ints,
+  intsAttribute,
+  ownOpset,
+  string,
+  stringAttribute,
+} from './types.ts'
 import type { Attribute, Graph, Node, Tensor, ValueInfo } from './types.ts'
 
 /** Below this, operators such as Reshape and BatchNormalization had other forms that nobody has written since 2018. */
 const oldestOpset = 7
 
+/** The newest set that ONNX Runtime 1.30 reads. Newer graphs are written down in it. */
+export const newestOpset = 26
+
+/** The newest set whose changes were looked through when this was written (onnx.ai/onnx/operators, 1.23). */
+const newestRead = 28
+
 /** Operators that changed their meaning before opset 18 and that image networks hardly use: refused by name. */
-const notUpgraded: Record<string, number> = { Upsample: 10, Scan: 9, Loop: 13, If: 13, Resize: 11 }
+const notUpgraded: Record<string, number> = { Scan: 9, Loop: 13, If: 13 }
 
 /**
- * Rewrites a graph of ONNX's operator sets 7–17 for the set that Kestrel writes (18); newer ones stay as they are.
- * What changed between the sets is listed at onnx.ai/onnx/operators. Throws `backbone-unsupported` for older graphs
- * and `operator-unsupported` for operators that are not brought over.
+ * Rewrites a graph of ONNX's operator sets 7–17 for the set that Kestrel writes (18), and one of 27 or 28 for the newest
+ * set that the runtime reads (26); those between stay as they are. What changed between the sets is listed at
+ * onnx.ai/onnx/operators. Throws `backbone-unsupported` for older and newer graphs and `operator-unsupported` for
+ * operators that are not brought over.
  */
 export function upgradeOpset(graph: Graph): Graph {
   const from = graph.opsets.get('') ?? ownOpset
-  if (from >= ownOpset) return graph
+  const readable = from >= ownOpset && from <= newestOpset
+  if (readable && !graph.nodes.some(isSwish)) return graph
   if (from < oldestOpset) {
     throw new KestrelError(
       'backbone-unsupported',
@@ -28,25 +45,72 @@ export function upgradeOpset(graph: Graph): Graph {
       },
     )
   }
+  if (from > newestRead) {
+    throw new KestrelError(
+      'backbone-unsupported',
+      `This ONNX file is written in operators that are newer than this Kestrel (set ${from}).`,
+      {
+        remedy: `Save the model again with operator set ${newestOpset} or an older one, or use a newer Kestrel.`,
+      },
+    )
+  }
   const initialisers = new Map(graph.initialisers)
-  const taken = new Set([...initialisers.keys(), ...graph.nodes.flatMap((node) => node.outputs)])
-  const constant = (wanted: string, value: Tensor): string => {
+  const taken = namesIn(graph)
+  const value = (wanted: string): string => {
     let name = wanted
     while (taken.has(name)) name += '_'
     taken.add(name)
-    initialisers.set(name, value)
     return name
   }
-  const shapes = inferShapes(graph)
-  const used = useCounts(graph)
-  const nodes = graph.nodes.flatMap((node) =>
-    node.domain === '' ? upgradeNode(node, from, { constant, shapes, used }) : [node],
+  const constant = (wanted: string, content: Tensor): string => {
+    const name = value(wanted)
+    initialisers.set(name, content)
+    return name
+  }
+  const tools: Tools = { constant, value, shapes: inferShapes(graph), used: useCounts(graph) }
+  const nodes = upgradeNodes(graph.nodes, from, tools)
+  const to = Math.min(Math.max(from, ownOpset), newestOpset)
+  return { ...graph, nodes, initialisers, opsets: new Map([...graph.opsets, ['', to]]) }
+}
+
+function namesIn(graph: Graph): Set<string> {
+  const subgraphs = graph.nodes.flatMap((node) =>
+    Object.values(node.attributes).flatMap((attribute) =>
+      attribute.kind === 'graph' ? [...namesIn(attribute.value)] : [],
+    ),
   )
-  return { ...graph, nodes, initialisers, opsets: new Map([...graph.opsets, ['', ownOpset]]) }
+  return new Set([
+    ...graph.inputs.map(({ name }) => name),
+    ...graph.initialisers.keys(),
+    ...graph.nodes.flatMap((node) => node.outputs),
+    ...subgraphs,
+  ])
+}
+
+/** Bodies of If and Loop are of the same set; constants that are made for them stand outside, where they can see them. */
+function upgradeNodes(nodes: readonly Node[], from: number, tools: Tools): Node[] {
+  return nodes.flatMap((node) => {
+    if (node.domain !== '') return [node]
+    const attributes = Object.fromEntries(
+      Object.entries(node.attributes).map(([name, attribute]): [string, Attribute] => [
+        name,
+        attribute.kind === 'graph'
+          ? {
+              kind: 'graph',
+              value: { ...attribute.value, nodes: upgradeNodes(attribute.value.nodes, from, tools) },
+            }
+          : attribute,
+      ]),
+    )
+    const whole = { ...node, attributes }
+    return from < ownOpset ? upgradeNode(whole, from, tools) : lowerNode(whole, tools)
+  })
 }
 
 interface Tools {
   constant(wanted: string, value: Tensor): string
+  /** A name that is free. */
+  value(wanted: string): string
   shapes: ReadonlyMap<string, ValueInfo>
   used: ReadonlyMap<string, number>
 }
@@ -66,12 +130,7 @@ function attributeToInput(node: Node, attribute: string, index: number, tools: T
 
 function upgradeNode(node: Node, from: number, tools: Tools): Node[] {
   const since = Object.hasOwn(notUpgraded, node.op) ? notUpgraded[node.op] : undefined
-  if (since !== undefined && from < since) {
-    throw new KestrelError(
-      'operator-unsupported',
-      `This network uses the operator ${node.op} in a form that Kestrel does not read ("${node.name || node.outputs[0]}").`,
-    )
-  }
+  if (since !== undefined && from < since) throw unread(node)
   switch (node.op) {
     case 'Squeeze':
     case 'Unsqueeze':
@@ -102,7 +161,16 @@ function upgradeNode(node: Node, from: number, tools: Tools): Node[] {
       return [upgradeBatchNormalization(node, from, tools)]
     case 'Softmax':
     case 'LogSoftmax':
+    case 'Hardmax':
       return from < 13 ? upgradeSoftmax(node, tools) : [node]
+    case 'Upsample':
+      return [upgradeUpsample(node, tools)]
+    case 'Resize':
+      return [from < 11 ? upgradeUpsample(node, tools) : node]
+    case 'Scatter':
+      return [{ ...node, op: 'ScatterElements' }]
+    case 'TopK':
+      return [from < 10 ? upgradeTopK(node, tools) : node]
     default:
       return [node]
   }
@@ -169,19 +237,102 @@ function upgradeBatchNormalization(node: Node, from: number, tools: Tools): Node
 
 /** Before set 13, softmax ran over all axes from `axis` on, as if they were one. */
 function upgradeSoftmax(node: Node, tools: Tools): Node[] {
-  const shape = tools.shapes.get(node.inputs[0] ?? '')?.shape
+  const [x = ''] = node.inputs
+  const [y = ''] = node.outputs
+  const shape = tools.shapes.get(x)?.shape
   const axis = intAttribute(node, 'axis', 1)
-  const rank = shape?.length
-  const positive = axis < 0 ? axis + (rank ?? 0) : axis
-  const behind = shape?.slice(positive + 1)
-  const single = rank !== undefined && (positive === rank - 1 || behind?.every((size) => size === 1))
-  if (rank === undefined && axis !== -1 && axis !== 1) throw ambiguous(node)
-  if (rank !== undefined && !single) throw ambiguous(node)
-  return [{ ...node, attributes: { axis: { kind: 'int', value: axis } } }]
+  const behind = shape?.slice(axis < 0 ? axis + shape.length : axis).slice(1)
+  if (axis === -1 || behind?.every((size) => size === 1))
+    return [{ ...node, attributes: { axis: int(axis) } }]
+  const [flat, soft, size] = [tools.value(`${y}/flat`), tools.value(`${y}/soft`), tools.value(`${y}/shape`)]
+  const plain = { name: '', domain: '', attributes: {} }
+  return [
+    { ...plain, op: 'Flatten', inputs: [x], outputs: [flat], attributes: { axis: int(axis) } },
+    { ...node, inputs: [flat], outputs: [soft], attributes: { axis: int(1) } },
+    { ...plain, op: 'Shape', inputs: [x], outputs: [size] },
+    { ...plain, op: 'Reshape', inputs: [soft, size], outputs: [y] },
+  ]
 }
 
-const ambiguous = (node: Node): KestrelError =>
+/** Upsample, and Resize of set 10: pixels lie at their corners, and the one before a place is the nearest. */
+function upgradeUpsample(node: Node, tools: Tools): Node {
+  const scales = node.attributes['scales']
+  const given =
+    scales?.kind === 'floats'
+      ? tools.constant(`${node.outputs[0]}/scales`, float32([scales.value.length], scales.value))
+      : (node.inputs[1] ?? '')
+  return {
+    ...node,
+    op: 'Resize',
+    inputs: [node.inputs[0] ?? '', '', given],
+    attributes: {
+      mode: string(stringAttribute(node, 'mode', 'nearest')),
+      coordinate_transformation_mode: string('asymmetric'),
+      nearest_mode: string('floor'),
+    },
+  }
+}
+
+/** The number of entries was an attribute until set 10. */
+function upgradeTopK(node: Node, tools: Tools): Node {
+  const k = tools.constant(`${node.outputs[0]}/k`, int64s([intAttribute(node, 'k', 1)]))
+  return { ...node, inputs: [node.inputs[0] ?? '', k], attributes: without(node, 'k') }
+}
+
+/**
+ * Sets 27 and 28 gave operators more number types, Range a precision for 16-bit floats and SpaceToDepth the other order
+ * of channels. Their new operators are not known to the runtime, which says so.
+ */
+function lowerNode(node: Node, tools: Tools): Node[] {
+  if (isSwish(node)) return spellSwish(node, tools)
+  if (node.op === 'Range') return [{ ...node, attributes: without(node, 'stash_type') }]
+  if (node.op !== 'SpaceToDepth' || stringAttribute(node, 'mode', 'DCR') === 'DCR')
+    return [node.op === 'SpaceToDepth' ? { ...node, attributes: without(node, 'mode') } : node]
+  const channels = tools.shapes.get(node.inputs[0] ?? '')?.shape?.[1]
+  if (typeof channels !== 'number') throw unread(node)
+  const [y = ''] = node.outputs
+  const deep = tools.value(`${y}/deep`)
+  const blocks = intAttribute(node, 'blocksize', 1) ** 2
+  // Channel c of block b is the (c · blocks + b)-th of CRD and the (b · channels + c)-th of DCR.
+  const order = Array.from(
+    { length: channels * blocks },
+    (_, at) => (at % blocks) * channels + Math.floor(at / blocks),
+  )
+  return [
+    { ...node, outputs: [deep], attributes: without(node, 'mode') },
+    {
+      name: '',
+      op: 'Gather',
+      domain: '',
+      inputs: [deep, tools.constant(`${y}/order`, int64s(order))],
+      outputs: [y],
+      attributes: { axis: int(1) },
+    },
+  ]
+}
+
+const isSwish = ({ op, domain }: Node): boolean => op === 'Swish' && domain === ''
+
+/** x · σ(α · x): set 24 made it one operator, which the runtime does not have on the processor. */
+function spellSwish(node: Node, tools: Tools): Node[] {
+  const [x = ''] = node.inputs
+  const [y = ''] = node.outputs
+  const alpha = floatAttribute(node, 'alpha', 1)
+  const [scaled, gate] = [tools.value(`${y}/scaled`), tools.value(`${y}/gate`)]
+  const plain = { name: '', domain: '', attributes: {} }
+  const factor: Node[] =
+    alpha === 1
+      ? []
+      : [{ ...plain, op: 'Mul', inputs: [x, tools.constant(`${y}/alpha`, scalar(alpha))], outputs: [scaled] }]
+  return [
+    ...factor,
+    { ...plain, op: 'Sigmoid', inputs: [alpha === 1 ? x : scaled], outputs: [gate] },
+    { ...node, op: 'Mul', inputs: [x, gate], attributes: {} },
+  ]
+}
+
+const unread = (node: Node): KestrelError =>
   new KestrelError(
     'operator-unsupported',
-    `This network uses ${node.op} over several axes at once ("${node.name || node.outputs[0]}").`,
+    `This network uses the operator ${node.op} in a form that Kestrel does not read ("${node.name || node.outputs[0]}").`,
   )

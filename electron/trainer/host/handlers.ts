@@ -1,6 +1,5 @@
 import { engineReport } from '../engines/report.ts'
-import { trainHead } from '../head/train-head.ts'
-import { trainPixels } from '../loop/train-pixels.ts'
+import { answerTrain } from './answer-train.ts'
 import { prepareBackbone } from '../models/backbone.ts'
 import { Predictor } from '../predict/predictor.ts'
 import { answerFeatures } from './answer-features.ts'
@@ -14,8 +13,7 @@ export function createHandlers(): { handlers: Handlers; dispose: () => Promise<v
       hello: () => engineReport(),
       'prepare-backbone': (request) => prepareBackbone(request.file, request.target),
       features: answerFeatures,
-      train: (request, context) =>
-        request.recipe === 'scratch' ? trainPixels(request, context) : trainHead(request, context),
+      train: answerTrain,
       predict: (request, context) => predictor.predict(request, context),
       // Loaded when first needed: it brings TensorFlow.js along, which would slow down every start.
       export: async (request, context) => (await import('../export/index.ts')).exportModel(request, context),

@@ -35,7 +35,8 @@ export async function writeCheckpoint<Progress>(
   const parts = [
     Buffer.from(`${JSON.stringify(header)}\n`),
     ...[...vectors.values()].map((vector) => {
-      const { buffer, byteOffset, byteLength } = vector instanceof Float32Array ? vector : Float32Array.from(vector)
+      const { buffer, byteOffset, byteLength } =
+        vector instanceof Float32Array ? vector : Float32Array.from(vector)
       return Buffer.from(buffer, byteOffset, byteLength)
     }),
   ]

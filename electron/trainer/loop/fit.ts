@@ -165,10 +165,7 @@ function nothingReached(stopped: FitOutcome['stopped']): KestrelError {
     : new KestrelError('stopped', 'Stopped before there was a model worth keeping.')
 }
 
-function withBest(
-  vectors: Map<string, Vector>,
-  best: Vectors | null,
-): Map<string, Vector> {
+function withBest(vectors: Map<string, Vector>, best: Vectors | null): Map<string, Vector> {
   for (const [name, vector] of best ?? []) vectors.set(BEST + name, vector)
   return vectors
 }

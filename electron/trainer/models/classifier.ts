@@ -14,8 +14,8 @@ import { pillowResize } from './pillow-resize.ts'
 export interface ClassifierParts {
   /** One input [batch, 3, height, width] of preprocessed floats, one output [batch, features]; or its ONNX file. */
   trunk: Graph | Uint8Array
-  /** One input [batch, features], one output of logits [batch, classes]. */
-  head: Graph | LinearHead
+  /** One input, what the trunk gives, one output of logits [batch, classes]; null where the trunk gives them. */
+  head: Graph | LinearHead | null
   preprocessing: Preprocessing
   /** In the order of the logits. */
   classes: readonly string[]
@@ -69,34 +69,30 @@ export function batchClassifierGraph(parts: ClassifierParts): Graph {
   return optimiseForInference(builder.build(metadataOf(parts)))
 }
 
-function begin(parts: ClassifierParts): { trunk: Graph; head: Graph; builder: GraphBuilder } {
+function begin(parts: ClassifierParts): { trunk: Graph; head: Graph | null; builder: GraphBuilder } {
   const trunk = upgradeOpset(parts.trunk instanceof Uint8Array ? readOnnx(parts.trunk) : parts.trunk)
-  const head = upgradeOpset('nodes' in parts.head ? parts.head : linearHeadGraph(parts.head))
-  for (const part of [trunk, head]) {
-    if (part.inputs.length !== 1 || part.outputs.length !== 1) {
-      throw new KestrelError(
-        'bad-request',
-        'A part of the classifier does not have one input and one output.',
-      )
-    }
+  const head = parts.head && upgradeOpset('nodes' in parts.head ? parts.head : linearHeadGraph(parts.head))
+  const all = head === null ? [trunk] : [trunk, head]
+  if (all.some(({ inputs, outputs }) => inputs.length !== 1 || outputs.length !== 1)) {
+    throw new KestrelError('bad-request', 'A part of the classifier does not have one input and one output.')
   }
-  const logits = head.outputs[0]?.shape?.at(-1)
+  const logits = all.at(-1)!.outputs[0]?.shape?.at(-1)
   if (logits !== parts.classes.length) {
     throw new KestrelError(
       'bad-request',
       `The classifier gives ${logits ?? 'an unknown number of'} answers for ${parts.classes.length} classes.`,
     )
   }
-  const opsets = new Map([...trunk.opsets, ...head.opsets])
-  opsets.set('', Math.max(ownOpset, trunk.opsets.get('') ?? 1, head.opsets.get('') ?? 1))
+  const opsets = new Map(all.flatMap((part) => [...part.opsets]))
+  opsets.set('', Math.max(ownOpset, ...all.map((part) => part.opsets.get('') ?? 1)))
   return { trunk, head, builder: new GraphBuilder('classifier', opsets) }
 }
 
-function classify(builder: GraphBuilder, trunk: Graph, head: Graph, input: string): string {
-  const inTrunk = builder.embed(trunk, new Map([[trunk.inputs[0]?.name ?? '', input]]), 'trunk/')
-  const features = inTrunk(trunk.outputs[0]?.name ?? '')
-  const inHead = builder.embed(head, new Map([[head.inputs[0]?.name ?? '', features]]), 'head/')
-  const logits = inHead(head.outputs[0]?.name ?? '')
+function classify(builder: GraphBuilder, trunk: Graph, head: Graph | null, input: string): string {
+  const embed = (part: Graph, value: string, prefix: string): string =>
+    builder.embed(part, new Map([[part.inputs[0]?.name ?? '', value]]), prefix)(part.outputs[0]?.name ?? '')
+  const features = embed(trunk, input, 'trunk/')
+  const logits = head === null ? features : embed(head, features, 'head/')
   return builder.node('Softmax', [logits], { axis: int(1) }, 'softmax')
 }
 

@@ -55,7 +55,7 @@ export function tensorFromResized(
 const scaleTables = new Map<string, Float32Array>()
 
 /** There are only 256 possible values: a table is exact and faster than dividing. */
-function scaleTable(mean: number, divisor: number): Float32Array {
+export function scaleTable(mean: number, divisor: number): Float32Array {
   const key = `${mean}/${divisor}`
   const known = scaleTables.get(key)
   if (known !== undefined) return known

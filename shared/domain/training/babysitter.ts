@@ -1,3 +1,5 @@
+import { z } from 'zod'
+
 /**
  * Watches a training the way a teacher does: looks at the curves and says in words what is wrong and what to do. Pure:
  * the page, the command line and the tests ask the same function.
@@ -11,13 +13,15 @@ export interface EpochFigures {
   valAccuracy: number | null
 }
 
-export type Verdict = 'good' | 'attention' | 'wrong' | 'skipped'
+export const verdicts = ['good', 'attention', 'wrong', 'skipped'] as const
+export type Verdict = (typeof verdicts)[number]
 
-export interface TrainingCheck {
-  id: 'finite' | 'explosion' | 'learning' | 'overfitting' | 'underfitting'
-  verdict: Verdict
-  message: string
-}
+export const trainingCheckSchema = z.object({
+  id: z.enum(['finite', 'explosion', 'learning', 'overfitting', 'underfitting']),
+  verdict: z.enum(verdicts),
+  message: z.string(),
+})
+export type TrainingCheck = z.infer<typeof trainingCheckSchema>
 
 export interface WatchedTraining {
   curve: readonly EpochFigures[]

@@ -1,8 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { loadGraphModel } from '@tensorflow/tfjs-converter'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { z } from 'zod'
 import { createRandom, type Random } from '#shared/domain/random.ts'
 import { GraphBuilder } from '../../../electron/trainer/graph/builder.ts'
 import { inferShapes } from '../../../electron/trainer/graph/infer/index.ts'
@@ -11,6 +9,7 @@ import { writeTfjsModel } from '../../../electron/trainer/graph/tfjs/index.ts'
 import { float, int, ints, string } from '../../../electron/trainer/graph/types.ts'
 import type { Attributes, Graph } from '../../../electron/trainer/graph/types.ts'
 import { largestDifference, runGraph } from '../../helpers/graphs.ts'
+import { answerOfTfjs } from '../../helpers/tfjs.ts'
 
 const [height, width] = [9, 7]
 
@@ -46,34 +45,6 @@ class Sketch {
     this.builder.output(value, { name: 'result', type: 'float32', shape: null })
     return this.builder.build()
   }
-}
-
-const jsonSchema = z.object({
-  modelTopology: z.record(z.string(), z.unknown()),
-  format: z.string(),
-  signature: z.record(z.string(), z.unknown()),
-  weightsManifest: z.array(z.object({ weights: z.array(z.custom<tf.io.WeightsManifestEntry>()) })),
-})
-
-/** What TF.js makes of the written model for one picture [height, width, 3]. */
-async function answerOfTfjs(
-  graph: Graph,
-  scaling: Parameters<typeof writeTfjsModel>[1],
-  pixels: Float32Array,
-) {
-  const { json, shards } = writeTfjsModel(graph, scaling, {})
-  const { modelTopology, format, signature, weightsManifest } = jsonSchema.parse(json)
-  const bytes = new Uint8Array(Buffer.concat([...shards.values()]))
-  const weightSpecs = weightsManifest.flatMap((group) => group.weights)
-  const model = await loadGraphModel({
-    load: () => Promise.resolve({ modelTopology, format, signature, weightSpecs, weightData: bytes.buffer }),
-  })
-  const input = tf.tensor4d(pixels, [1, height, width, 3])
-  const output = model.predict(input) as tf.Tensor
-  const result = { data: await output.data(), shape: output.shape }
-  tf.dispose([input, output])
-  model.dispose()
-  return result
 }
 
 const identity = { mean: [0, 0, 0], divisor: [1, 1, 1], channelOrder: 'RGB' } as const

@@ -6,10 +6,10 @@ import { cutAt, prune, renameValues } from '../../../electron/trainer/graph/edit
 import { inferShapes } from '../../../electron/trainer/graph/infer/index.ts'
 import { writeOnnx } from '../../../electron/trainer/graph/onnx/index.ts'
 import { optimiseForInference } from '../../../electron/trainer/graph/optimise.ts'
-import { float32, int64s, scalar } from '../../../electron/trainer/graph/tensor.ts'
-import { float, int, ints, string, tensorAttribute } from '../../../electron/trainer/graph/types.ts'
-import type { Graph, Node } from '../../../electron/trainer/graph/types.ts'
-import { upgradeOpset } from '../../../electron/trainer/graph/upgrade.ts'
+import { float32, int64s, scalar, tensor } from '../../../electron/trainer/graph/tensor.ts'
+import { float, floats, int, ints, string, tensorAttribute } from '../../../electron/trainer/graph/types.ts'
+import type { Attribute, Graph, Node } from '../../../electron/trainer/graph/types.ts'
+import { newestOpset, upgradeOpset } from '../../../electron/trainer/graph/upgrade.ts'
 import { largestDifference } from '../../helpers/graphs.ts'
 
 const size = 8
@@ -173,6 +173,78 @@ describe('files of older operator sets', () => {
       11,
       (b, x) => b.node('Softmax', [b.node('GlobalAveragePool', [x])], { axis: int(1) }),
     ],
+    ['softmax over several axes at once', 11, (b, x) => b.node('Softmax', [x], { axis: int(1) })],
+    [
+      'log softmax over several axes, counted from the end',
+      12,
+      (b, x) => b.node('LogSoftmax', [x], { axis: int(-2) }),
+    ],
+    ['the largest of several axes', 9, (b, x) => b.node('Hardmax', [x], { axis: int(2) })],
+    [
+      'enlarging by Upsample with an attribute',
+      8,
+      (b, x) => b.node('Upsample', [x], { mode: string('nearest'), scales: floats([1, 1, 2, 3]) }),
+    ],
+    [
+      'enlarging by Upsample with an input',
+      9,
+      (b, x) =>
+        b.node('Upsample', [x, b.constant('s', float32([4], [1, 1, 2, 1.5]))], { mode: string('linear') }),
+    ],
+    [
+      'resizing as set 10 did',
+      10,
+      (b, x) =>
+        b.node('Resize', [x, b.constant('s', float32([4], [1, 1, 0.5, 1.75]))], { mode: string('nearest') }),
+    ],
+    [
+      'scattering by its old name',
+      10,
+      (b, x) => {
+        const indices = b.constant('i', tensor('int64', [1, 1, 1, 2], BigInt64Array.of(2n, 0n)))
+        return b.node('Scatter', [x, indices, b.constant('u', float32([1, 1, 1, 2], [7, 8]))], {
+          axis: int(1),
+        })
+      },
+    ],
+    [
+      'the largest ones, their number an attribute',
+      9,
+      (b, x) => b.nodes('TopK', [x], 2, { k: int(3), axis: int(3) })[0]!,
+    ],
+    [
+      'what stands inside of a branch',
+      13,
+      (b, x) => {
+        const branch = (axis: number): Attribute => ({
+          kind: 'graph',
+          value: {
+            name: `over ${axis}`,
+            inputs: [],
+            outputs: [{ name: `mean${axis}`, type: 'float32', shape: null }],
+            initialisers: new Map(),
+            nodes: [
+              {
+                name: '',
+                op: 'ReduceMean',
+                domain: '',
+                inputs: [x],
+                outputs: [`mean${axis}`],
+                attributes: { axes: ints([axis]) },
+              },
+            ],
+            opsets: new Map(),
+            metadata: new Map(),
+            producer: '',
+          },
+        })
+        const condition = b.node('Greater', [
+          b.node('ReduceMax', [x], { keepdims: int(0) }),
+          b.constant('zero', scalar(0)),
+        ])
+        return b.node('If', [condition], { then_branch: branch(1), else_branch: branch(2) })
+      },
+    ],
   ]
 
   test.each(old)('%s (set %i)', async (_, opset, draw) => {
@@ -207,11 +279,49 @@ describe('files of older operator sets', () => {
     expect(await run(upgradeOpset(graph), 'disabled')).toEqual(await run(graph, 'disabled'))
   })
 
-  test('softmax over several axes at once, and sets before 7, are refused by name', () => {
-    const several = sketch((b, x) => b.node('Softmax', [x], { axis: int(1) }), 11)
-    expect(() => upgradeOpset(several)).toThrow(/Softmax over several axes/)
-    expect(() => upgradeOpset(sketch((b, x) => b.node('Relu', [x]), 6))).toThrow(/before 2018/)
-    expect(() => upgradeOpset(sketch((b, x) => b.node('Upsample', [x]), 9))).toThrow(/Upsample/)
+  test('sets before 7 and after 28, and operators that mean something else today, are refused by name', () => {
+    const plain = (opset: number): Graph => sketch((b, x) => b.node('Relu', [x]), opset)
+    expect(() => upgradeOpset(plain(6))).toThrow(/before 2018/)
+    expect(() => upgradeOpset(plain(29))).toThrow(/newer than this Kestrel \(set 29\)/)
+    expect(() => upgradeOpset(sketch((b, x) => b.node('Loop', [x]), 9))).toThrow(/Loop/)
+  })
+})
+
+describe('files of newer operator sets', () => {
+  test('sets that the runtime reads stay as they are', async () => {
+    for (const opset of [18, 21, newestOpset]) {
+      const graph = sketch((b, x) => b.node('Relu', [x]), opset)
+      expect(upgradeOpset(graph)).toBe(graph)
+      await run(graph, 'disabled')
+    }
+  })
+
+  test('newer ones are written in the newest that it reads', async () => {
+    const graph = sketch((b, x) => b.node('Relu', [x]), 28)
+    const upgraded = upgradeOpset(graph)
+    expect(upgraded.opsets.get('')).toBe(newestOpset)
+    expect(await run(upgraded, 'disabled')).toEqual(picture.map((value) => Math.max(0, value)))
+  })
+
+  test('the other order of SpaceToDepth becomes an order of channels', async () => {
+    const crd = sketch((b, x) => b.node('SpaceToDepth', [x], { blocksize: int(2), mode: string('CRD') }), 28)
+    // Channel c, row y and column x of a block give channel 4 c + 2 y + x.
+    const half = size / 2
+    const wanted = new Float32Array(picture.length)
+    picture.forEach((value, at) => {
+      const [c, y, x] = [Math.floor(at / size ** 2), Math.floor(at / size) % size, at % size]
+      const channel = 4 * c + 2 * (y % 2) + (x % 2)
+      wanted[channel * half ** 2 + Math.floor(y / 2) * half + Math.floor(x / 2)] = value
+    })
+    expect(await run(upgradeOpset(crd), 'disabled')).toEqual(wanted)
+  })
+
+  test('Swish, which the runtime lacks, is spelt out', async () => {
+    for (const alpha of [1, 1.5]) {
+      const graph = sketch((b, x) => b.node('Swish', [x], { alpha: float(alpha) }), 24)
+      const wanted = picture.map((value) => value / (1 + Math.exp(-alpha * value)))
+      expect(largestDifference(await run(upgradeOpset(graph), 'disabled'), wanted)).toBeLessThan(1e-6)
+    }
   })
 })
 

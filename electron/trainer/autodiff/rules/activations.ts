@@ -1,5 +1,5 @@
 import { floatAttribute, stringAttribute } from '../../graph/types.ts'
-import type { GradientContext, GradientRule } from '../context.ts'
+import type { GradientContext, GradientRule, Operand } from '../context.ts'
 import { slope, through } from './broadcasting.ts'
 
 /** Flat at 0: the gradient of zero there, as everybody takes it. */
@@ -34,10 +34,10 @@ const exponentialUnit = (c: GradientContext, right: number, scale: number, offse
 /** α(eˣ − 1) on the left (Clevert et al. 2016). */
 const elu = slope((c) => exponentialUnit(c, 1, 1, floatAttribute(c.node, 'alpha', 1)))
 
-/** γα(eˣ − 1) on the left, γx on the right (Klambauer et al. 2017); the default numbers are ONNX's. */
+/** γα(eˣ − 1) on the left, γx on the right (Klambauer et al. 2017); the default numbers are ONNX's, rounded to 32 bits. */
 const selu = slope((c) => {
-  const alpha = floatAttribute(c.node, 'alpha', 1.6732632423543772)
-  const gamma = floatAttribute(c.node, 'gamma', 1.0507009873554805)
+  const alpha = floatAttribute(c.node, 'alpha', 1.67326319217681884765625)
+  const gamma = floatAttribute(c.node, 'gamma', 1.05070102214813232421875)
   return exponentialUnit(c, gamma, 1, gamma * alpha)
 })
 
@@ -69,6 +69,17 @@ const mish = slope((c) => {
   return c.add(tanh, c.mul(x, byX))
 })
 
+/** x·σ(αx), SiLU for α = 1 (Ramachandran, Zoph & Le 2017). */
+const swish = slope((c) => {
+  const alpha = floatAttribute(c.node, 'alpha', 1)
+  const gate = c.op('Sigmoid', [c.times(c.input(0), alpha)])
+  const rest = c.mul(c.output(), c.sub(1, gate))
+  return c.add(gate, c.times(rest, alpha))
+})
+
+/** 0 up to a distance from 0 on both sides, slope 1 beyond. */
+const shrink = slope((c) => c.above(c.op('Abs', [c.input(0)]), floatAttribute(c.node, 'lambd', 0.5)))
+
 const sigmoid = slope((c) => c.mul(c.output(), c.sub(1, c.output())))
 const tanh = slope((c) => c.sub(1, c.mul(c.output(), c.output())))
 const softplus = slope((c) => c.op('Sigmoid', [c.input(0)]))
@@ -80,7 +91,7 @@ const softsign = slope((c) => {
 })
 
 /** 1.0 strictly between two bounds; an empty name stands for no bound. */
-function inside(c: GradientContext, value: string, low: string | number, high: string | number): string {
+function inside(c: GradientContext, value: string, low: Operand, high: Operand): string {
   const conditions = [
     ...(low === '' ? [] : [c.op('Greater', [value, low])]),
     ...(high === '' ? [] : [c.op('Less', [value, high])]),
@@ -102,12 +113,7 @@ const thresholdedRelu = slope((c) => c.above(c.input(0), floatAttribute(c.node, 
 /** Flat at the bounds, as ReLU6 is in Keras and PyTorch. Learned bounds get what they hold back. */
 const clip: GradientRule = (c) => {
   const x = c.input(0)
-  // Before set 11 the bounds were attributes.
-  const bound = (index: number, attribute: string): string | number => {
-    const written = c.node.attributes[attribute]
-    return c.has(index) ? c.input(index) : written?.kind === 'float' ? written.value : ''
-  }
-  const [low, high] = [bound(1, 'min'), bound(2, 'max')]
+  const [low, high] = [c.input(1), c.input(2)]
   const held = (index: number, operator: string): string | null =>
     c.needs(index)
       ? c.unbroadcast(
@@ -132,6 +138,8 @@ export const activationGradients: Record<string, GradientRule> = {
   Celu: celu,
   Gelu: gelu,
   Mish: mish,
+  Swish: swish,
+  Shrink: shrink,
   Sigmoid: sigmoid,
   HardSigmoid: hardSigmoid,
   HardSwish: hardSwish,

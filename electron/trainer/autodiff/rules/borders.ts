@@ -1,5 +1,5 @@
 import { positiveAxis } from '../../graph/infer/dimensions.ts'
-import { intsAttribute, stringAttribute } from '../../graph/types.ts'
+import { stringAttribute } from '../../graph/types.ts'
 import type { GradientContext, GradientRule } from '../context.ts'
 
 /** One axis of a Slice: `count` rows from `start` on, `step` apart; a negative step goes backwards. */
@@ -12,8 +12,8 @@ interface Cut {
 
 function cutsOf(c: GradientContext): Cut[] {
   const [shape, out] = [c.inputShape(0), c.outputShape()]
-  const starts = intsAttribute(c.node, 'starts') ?? c.integers(1)
-  const axes = intsAttribute(c.node, 'axes') ?? (c.has(3) ? c.integers(3) : starts.map((_, index) => index))
+  const starts = c.integers(1)
+  const axes = c.has(3) ? c.integers(3) : starts.map((_, index) => index)
   const steps = c.has(4) ? c.integers(4) : starts.map(() => 1)
   return axes.map((written, index) => {
     const axis = positiveAxis(written, shape.length)
@@ -121,7 +121,7 @@ const pad: GradientRule = (c) => {
 
 function padsOf(c: GradientContext): { axis: number; before: number; behind: number }[] {
   const rank = c.inputShape(0).length
-  const pads = intsAttribute(c.node, 'pads') ?? c.integers(1)
+  const pads = c.integers(1)
   const axes = c.has(3)
     ? c.integers(3).map((axis) => positiveAxis(axis, rank))
     : c.inputShape(0).map((_, axis) => axis)

@@ -110,6 +110,9 @@ function copiesBlocks(c: GradientContext): boolean {
   }
 }
 
+/** A triangle that is kept: zeros in the other one. */
+const triangle: GradientRule = (c) => [c.op('Trilu', [c.dy, ...c.node.inputs.slice(1)], c.node.attributes)]
+
 export const layoutGradients: Record<string, GradientRule> = {
   Reshape: reshaped,
   Flatten: reshaped,
@@ -124,4 +127,5 @@ export const layoutGradients: Record<string, GradientRule> = {
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
   Resize: resize,
+  Trilu: triangle,
 }

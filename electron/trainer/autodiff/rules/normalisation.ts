@@ -1,5 +1,5 @@
 import { positiveAxis } from '../../graph/infer/dimensions.ts'
-import { float, floatAttribute, intAttribute } from '../../graph/types.ts'
+import { float, floatAttribute, int, intAttribute, ints, intsAttribute } from '../../graph/types.ts'
 import type { GradientContext, GradientRule } from '../context.ts'
 
 const otherThanChannels = (shape: readonly number[]): number[] =>
@@ -136,9 +136,80 @@ const groupNormalization =
     ]
   }
 
+/** Without a mean taken off (Zhang & Sennrich 2019): x̂ = x/√(mean(x²) + ε). */
+const rmsNormalization: GradientRule = (c) => {
+  const shape = c.inputShape(0)
+  const first = positiveAxis(intAttribute(c.node, 'axis', -1), shape.length)
+  const axes = shape.flatMap((_, axis) => (axis < first ? [] : [axis]))
+  const x = c.input(0)
+  const square = c.mean(c.mul(x, x), axes, true)
+  const inverse = c.op('Reciprocal', [c.op('Sqrt', [c.add(square, floatAttribute(c.node, 'epsilon', 1e-5))])])
+  const value = c.mul(x, inverse)
+  const byInput = (): string => {
+    const g = c.mul(c.dy, c.input(1))
+    return c.mul(c.sub(g, c.mul(value, c.mean(c.mul(g, value), axes, true))), inverse)
+  }
+  return [
+    c.needs(0) ? byInput() : null,
+    c.needs(1) ? c.unbroadcast(c.mul(c.dy, value), shape, c.inputShape(1)) : null,
+  ]
+}
+
+/** x̂ alone. ONNX adds 1e-9 to the deviation; its square under the root does the same where it matters, on flat maps. */
+const meanVarianceNormalization: GradientRule = (c) => {
+  const axes = intsAttribute(c.node, 'axes') ?? [0, 2, 3]
+  return [normalised(c, c.input(0), axes, 1e-18).back(c.dy)]
+}
+
+/** y = x/‖x‖ along an axis, with the 1- or the 2-norm; 0 stays 0, without a gradient. */
+const lpNormalization: GradientRule = (c) => {
+  const [x, y] = [c.input(0), c.output()]
+  const axis = positiveAxis(intAttribute(c.node, 'axis', -1), c.inputShape(0).length)
+  const one = intAttribute(c.node, 'p', 2) === 1
+  const norm = c.op(one ? 'ReduceL1' : 'ReduceL2', [x, c.list([axis])])
+  const along = c.sum(c.mul(c.dy, y), [axis], true)
+  const inner = c.sub(c.dy, c.mul(one ? c.sign(x) : y, along))
+  const zero = c.equal(norm, 0)
+  return [c.mul(inner, c.div(c.sub(1, zero), c.add(norm, zero)))]
+}
+
+/**
+ * Across channels (Krizhevsky et al. 2012): y = x·s^(−β) with s = bias + α/n · Σ x² over n neighbouring channels, so
+ * dx = dy·s^(−β) − 2αβ/n · x · Σ dy·x·s^(−β−1), summed over the channels whose neighbourhood x lies in.
+ */
+const localResponse: GradientRule = (c) => {
+  const shape = c.inputShape(0)
+  const [batch, channels] = [shape[0]!, shape[1]!]
+  const pixels = shape.slice(2).reduce((a, b) => a * b, 1)
+  const count = intAttribute(c.node, 'size', 1)
+  const alpha = floatAttribute(c.node, 'alpha', 1e-4)
+  const beta = floatAttribute(c.node, 'beta', 0.75)
+  const bias = floatAttribute(c.node, 'bias', 1)
+  const before = Math.floor((count - 1) / 2)
+  const behind = count - 1 - before
+  // Channels as rows of one map: their neighbourhoods are a pooling window.
+  const neighbours = (value: string, first: number, last: number): string => {
+    const pooled = c.op('AveragePool', [c.reshape(value, [batch, 1, channels, pixels])], {
+      kernel_shape: ints([count, 1]),
+      pads: ints([first, 0, last, 0]),
+      count_include_pad: int(1),
+    })
+    return c.reshape(pooled, shape)
+  }
+  const x = c.input(0)
+  const s = c.add(c.mul(neighbours(c.mul(x, x), before, behind), alpha), bias)
+  const power = c.op('Pow', [s, -beta])
+  const spread = neighbours(c.mul(c.mul(c.dy, x), c.div(power, s)), behind, before)
+  return [c.sub(c.mul(c.dy, power), c.mul(c.mul(x, 2 * alpha * beta), spread))]
+}
+
 export const normalisationGradients: Record<string, GradientRule> = {
   BatchNormalization: batchNormalization,
   'kestrel::BatchNormalizationTraining': batchNormalizationTraining,
+  RMSNormalization: rmsNormalization,
+  MeanVarianceNormalization: meanVarianceNormalization,
+  LpNormalization: lpNormalization,
+  LRN: localResponse,
   LayerNormalization: layerNormalization,
   InstanceNormalization: groupNormalization((c) => c.inputShape(0)[1]!),
   GroupNormalization: groupNormalization((c) => intAttribute(c.node, 'num_groups', 1)),

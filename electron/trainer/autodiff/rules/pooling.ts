@@ -31,9 +31,7 @@ const averagePool: GradientRule = (c) => {
  */
 const lpPool: GradientRule = (c) => {
   const p = intAttribute(c.node, 'p', 2)
-  const [x, y, shape] = [c.input(0), c.output(), c.inputShape(0)]
-  // A window of zeros has no gradient; 0 is one of its subgradients.
-  const perWindow = p === 1 ? c.dy : c.div(c.dy, powered(c, c.add(y, c.equal(y, 0)), p - 1))
+  const shape = c.inputShape(0)
   const window = reachingAll(windowOf(c), shape.slice(2), c.outputShape().slice(2))
   const channels = shape[1]!
   const ones = c.builder.constant(
@@ -43,13 +41,25 @@ const lpPool: GradientRule = (c) => {
       new Array<number>(channels * window.kernel.reduce((a, b) => a * b, 1)).fill(1),
     ),
   )
-  const [spread] = c.training('ConvInputGradient', [perWindow, ones], {
+  const [spread] = c.training('ConvInputGradient', [perWindow(c, p), ones], {
     ...windowAttributes(window),
     ...(channels === 1 ? {} : { group: int(channels) }),
     input_shape: ints(shape),
   })
-  const own = p === 1 ? c.sign(x) : p === 2 ? x : c.mul(c.sign(x), powered(c, c.op('Abs', [x]), p - 1))
-  return [c.mul(own, spread!)]
+  return [c.mul(ownShare(c, p), spread!)]
+}
+
+/** sign(x)·|x|^(p−1). */
+function ownShare(c: GradientContext, p: number): string {
+  const x = c.input(0)
+  if (p === 1) return c.sign(x)
+  return p === 2 ? x : c.mul(c.sign(x), powered(c, c.op('Abs', [x]), p - 1))
+}
+
+/** dy·y^(1−p). A window of zeros has no gradient; 0 is one of its subgradients. */
+function perWindow(c: GradientContext, p: number): string {
+  const y = c.output()
+  return p === 1 ? c.dy : c.div(c.dy, powered(c, c.add(y, c.equal(y, 0)), p - 1))
 }
 
 const powered = (c: GradientContext, value: string, exponent: number): string =>
@@ -84,10 +94,17 @@ const globalMaxPool: GradientRule = (c) => {
   return [c.mul(chosen, c.div(c.dy, c.sum(chosen, overMap(c), true)))]
 }
 
+/** The norm of a map: as `lpPool`, with one window. */
+const globalLpPool: GradientRule = (c) => {
+  const p = intAttribute(c.node, 'p', 2)
+  return [c.mul(ownShare(c, p), perWindow(c, p))]
+}
+
 export const poolingGradients: Record<string, GradientRule> = {
   MaxPool: maxPool,
   AveragePool: averagePool,
   LpPool: lpPool,
   GlobalAveragePool: globalAveragePool,
   GlobalMaxPool: globalMaxPool,
+  GlobalLpPool: globalLpPool,
 }

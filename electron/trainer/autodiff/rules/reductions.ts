@@ -69,6 +69,12 @@ const product = reduction(({ c, axes, dy }) => {
   return c.mul(c.mul(c.div(whole, filled), c.equal(otherZeros, 0)), dy)
 })
 
+/** Later rows have all earlier ones in them: the gradient is summed from the other end. */
+const cumulativeSum: GradientRule = (c) => {
+  const reverse = intAttribute(c.node, 'reverse', 0) === 1 ? 0 : 1
+  return [c.op('CumSum', [c.dy, c.input(1)], { ...c.node.attributes, reverse: int(reverse) })]
+}
+
 export const reductionGradients: Record<string, GradientRule> = {
   ReduceSum: sum,
   ReduceMean: mean,
@@ -80,4 +86,5 @@ export const reductionGradients: Record<string, GradientRule> = {
   ReduceLogSum: logSum,
   ReduceLogSumExp: logSumExp,
   ReduceProd: product,
+  CumSum: cumulativeSum,
 }

@@ -115,11 +115,21 @@ function toOrt(value: Tensor): OrtTensor {
       throw new KestrelError('operator-unsupported', 'bfloat16 values cannot be given to ONNX Runtime.')
     case 'string':
       return new OrtTensor('string', value.data, value.shape)
+    case 'float16': {
+      const given = new OrtTensor('float16', value.data, value.shape)
+      // Where JavaScript has a Float16Array the package makes one of the bits, which its own native half (1.30) takes
+      // for an empty array.
+      return Object.defineProperty(given, 'data', { value: value.data })
+    }
     default:
       return new OrtTensor(value.type, value.data, value.shape)
   }
 }
 
 function fromOrt(value: OrtTensor): Tensor {
+  if (value.type === 'float16') {
+    const { buffer, byteOffset, length } = value.data as Uint16Array
+    return { type: 'float16', shape: value.dims, data: new Uint16Array(buffer, byteOffset, length) }
+  }
   return { type: value.type as DataType, shape: value.dims, data: value.data } as Tensor
 }

@@ -3,10 +3,13 @@ import type { DataType, Dimension, Node, ValueInfo } from '../types.ts'
 
 export type Shape = readonly Dimension[] | null
 
+/** Shapes that networks compute with have a handful of entries; larger constants are weights. */
+export const maxContent = 64
+
 export interface Inferred {
   type: DataType | null
   shape: Shape
-  /** Entries of a small integer value where they are known: the shapes that networks compute with. */
+  /** Entries of a small value where they are known: the shapes and scales that networks compute with. */
   content?: readonly Dimension[]
 }
 
@@ -18,8 +21,6 @@ export interface NodeContext {
   has(index: number): boolean
   /** Known entries of an integer input, all of them numbers. */
   integers(index: number): readonly number[] | undefined
-  /** Entries of an input that is a small constant of the graph, whatever its type. */
-  numbers(index: number): readonly number[] | undefined
 }
 
 /** Gives one entry per output; missing ones are taken as unknown. */

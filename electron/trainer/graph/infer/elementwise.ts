@@ -4,10 +4,15 @@ import type { DataType, Dimension } from '../types.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
 import { broadcast, plus, times } from './dimensions.ts'
 
-const same: InferRule = (context) => {
-  const { type, shape, content } = context.input(0)
-  return [{ type, shape, ...(content === undefined ? {} : { content }) }]
-}
+const same: InferRule = (context) => [{ type: context.input(0).type, shape: context.input(0).shape }]
+
+/** What shapes are computed with goes on through these; `rule` says what becomes of an entry. */
+const mapped =
+  (rule: (size: Dimension) => Dimension): InferRule =>
+  (context) => {
+    const { type, shape, content } = context.input(0)
+    return [{ type, shape, ...(content === undefined ? {} : { content: content.map(rule) }) }]
+  }
 
 const shapes = (context: NodeContext): ReturnType<typeof broadcast> =>
   broadcast(context.node.inputs.flatMap((name, index) => (name === '' ? [] : [context.input(index).shape])))
@@ -18,7 +23,8 @@ const binary =
   (context) => {
     const [a, b] = [context.input(0), context.input(1)]
     const result: Inferred = { type: a.type ?? b.type, shape: shapes(context) }
-    if (rule === undefined || a.content === undefined || b.content === undefined) return [result]
+    const whole = result.type === 'int64' || result.type === 'int32'
+    if (rule === undefined || !whole || a.content === undefined || b.content === undefined) return [result]
     const length = Math.max(a.content.length, b.content.length)
     const pick = (content: readonly Dimension[], index: number): Dimension =>
       content[content.length === 1 ? 0 : index] ?? null
@@ -36,6 +42,8 @@ const numeric =
     typeof a === 'number' && typeof b === 'number' ? rule(a, b) : null
 
 const variadic: InferRule = (context) => [{ type: context.input(0).type, shape: shapes(context) }]
+const toBool: InferRule = (context) => [{ type: 'bool', shape: context.input(0).shape }]
+const castLike: InferRule = (context) => [{ type: context.input(1).type, shape: context.input(0).shape }]
 const comparison: InferRule = (context) => [{ type: 'bool', shape: shapes(context) }]
 
 const where: InferRule = (context) => [{ type: context.input(1).type, shape: shapes(context) }]
@@ -44,7 +52,10 @@ const cast: InferRule = (context) => {
   const { shape, content } = context.input(0)
   const type = dataTypeOf(intAttribute(context.node, 'to', 0)) ?? null
   const whole = type === 'int64' || type === 'int32'
-  return [{ type, shape, ...(content !== undefined && whole ? { content } : {}) }]
+  if (content === undefined || !whole) return [{ type, shape }]
+  return [
+    { type, shape, content: content.map((size) => (typeof size === 'number' ? Math.trunc(size) : size)) },
+  ]
 }
 
 const quantize: InferRule = (context) => {
@@ -57,12 +68,15 @@ const dequantize: InferRule = (context) => [{ type: 'float32', shape: context.in
 const unary = [
   ...['Relu', 'LeakyRelu', 'PRelu', 'ThresholdedRelu', 'Elu', 'Selu', 'Celu', 'Gelu', 'Mish', 'Sigmoid'],
   ...['HardSigmoid', 'HardSwish', 'Tanh', 'Softplus', 'Softsign', 'Clip', 'Erf', 'Exp', 'Log', 'Sqrt', 'Abs'],
-  ...['Neg', 'Reciprocal', 'Floor', 'Ceil', 'Round', 'Sign', 'Sin', 'Cos', 'Identity', 'Not'],
+  ...['Reciprocal', 'Floor', 'Ceil', 'Round', 'Sign', 'Sin', 'Cos', 'Tan', 'Asin', 'Acos', 'Atan'],
+  ...['Sinh', 'Cosh', 'Asinh', 'Acosh', 'Atanh', 'Not', 'Shrink', 'Swish', 'Trilu'],
   ...['Softmax', 'LogSoftmax', 'Hardmax', 'LpNormalization', 'MeanVarianceNormalization', 'CumSum'],
 ]
 
 export const elementwiseRules: Record<string, InferRule> = {
   ...Object.fromEntries(unary.map((op) => [op, same])),
+  Identity: mapped((size) => size),
+  Neg: mapped((size) => (typeof size === 'number' ? -size : null)),
   Add: binary(plus),
   Sub: binary(numeric((a, b) => a - b)),
   Mul: binary(times),
@@ -83,8 +97,12 @@ export const elementwiseRules: Record<string, InferRule> = {
   GreaterOrEqual: comparison,
   And: comparison,
   Or: comparison,
+  Xor: comparison,
+  IsNaN: toBool,
+  IsInf: toBool,
   Where: where,
   Cast: cast,
+  CastLike: castLike,
   QuantizeLinear: quantize,
   DequantizeLinear: dequantize,
 }

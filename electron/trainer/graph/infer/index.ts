@@ -1,19 +1,18 @@
 import { numbers } from '../tensor.ts'
 import { trainingDomain } from '../training-operators.ts'
 import type { Dimension, Graph, Node, Tensor, ValueInfo } from '../types.ts'
-import { infoOf, unknown } from './context.ts'
+import { infoOf, maxContent, unknown } from './context.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
 import { elementwiseRules } from './elementwise.ts'
+import { gatheringRules } from './gathering.ts'
 import { layoutRules } from './layout.ts'
 import { matrixRules } from './matrix.ts'
 import { trainingRules } from './training.ts'
 import { windowRules } from './windows.ts'
 
-/** Shapes that networks compute with have a handful of entries; larger constants are weights. */
-const maxContent = 64
-
 const rules: Record<string, InferRule> = {
   ...elementwiseRules,
+  ...gatheringRules,
   ...layoutRules,
   ...matrixRules,
   ...windowRules,
@@ -42,7 +41,7 @@ export function inferValues(graph: Graph): Map<string, Inferred> {
   for (const [name, value] of graph.initialisers) known.set(name, constantInfo(value))
   const opset = graph.opsets.get('') ?? 1
   for (const node of graph.nodes) {
-    const results = run(node, opset, known, graph.initialisers)
+    const results = run(node, opset, known)
     node.outputs.forEach((name, index) => {
       if (name !== '') known.set(name, results[index] ?? unknown)
     })
@@ -50,12 +49,7 @@ export function inferValues(graph: Graph): Map<string, Inferred> {
   return known
 }
 
-function run(
-  node: Node,
-  opset: number,
-  known: ReadonlyMap<string, Inferred>,
-  constants: ReadonlyMap<string, Tensor>,
-): Inferred[] {
+function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): Inferred[] {
   const ofDomain = rulesOf.get(node.domain)
   if (ofDomain === undefined) return []
   if (node.op === 'Constant' && node.domain === '') {
@@ -73,16 +67,14 @@ function run(
       const { content } = known.get(node.inputs[index] ?? '') ?? unknown
       return content?.every((size) => typeof size === 'number') ? content : undefined
     },
-    numbers: (index) => {
-      const constant = constants.get(node.inputs[index] ?? '')
-      return constant && constant.data.length <= maxContent ? numbers(constant) : undefined
-    },
   }
   return rule(context)
 }
 
 function constantInfo(value: Tensor): Inferred {
-  const small = (value.type === 'int64' || value.type === 'int32') && value.data.length <= maxContent
+  // Float ones are the scales of Resize, and the depth of OneHot.
+  const counts = value.type === 'int64' || value.type === 'int32' || value.type === 'float32'
+  const small = counts && value.data.length <= maxContent
   const content: Dimension[] | undefined = small && value.shape.length <= 1 ? numbers(value) : undefined
   return { type: value.type, shape: value.shape, ...(content === undefined ? {} : { content }) }
 }

@@ -1,6 +1,8 @@
-import { intAttribute, intsAttribute } from '../types.ts'
+import { dataTypeOf } from '../onnx/schema.ts'
+import { numbers, scalar } from '../tensor.ts'
+import { intAttribute, intsAttribute, stringAttribute } from '../types.ts'
 import type { Dimension } from '../types.ts'
-import { mismatch, unknown } from './context.ts'
+import { maxContent, mismatch } from './context.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
 import { broadcast, mapSize, plus, positiveAxis, product } from './dimensions.ts'
 
@@ -78,14 +80,16 @@ const concat: InferRule = (context) => {
 const split: InferRule = (context) => {
   const x = context.input(0)
   const count = context.node.outputs.length
-  const parts = intsAttribute(context.node, 'split') ?? (context.has(1) ? context.integers(1) : undefined)
+  const written = intsAttribute(context.node, 'split')
+  const given = written !== undefined || context.has(1)
+  const parts = written ?? context.integers(1)
   return Array.from({ length: count }, (_, index): Inferred => {
     if (x.shape === null) return { type: x.type, shape: null }
     const axis = positiveAxis(intAttribute(context.node, 'axis', 0), x.shape.length)
     const whole = x.shape[axis] ?? null
     const even = typeof whole === 'number' ? Math.ceil(whole / count) : null
     const rest = typeof whole === 'number' && even !== null ? Math.min(even, whole - even * index) : null
-    const size = parts === undefined ? rest : (parts[index] ?? null)
+    const size = given ? (parts?.[index] ?? null) : rest
     return { type: x.type, shape: x.shape.map((known, at) => (at === axis ? size : known)) }
   })
 }
@@ -132,8 +136,7 @@ const pad: InferRule = (context) => {
   const shape = [...x.shape]
   axes.forEach((written, index) => {
     const axis = positiveAxis(written, shape.length)
-    const both = (pads[index] ?? 0) + (pads[index + axes.length] ?? 0)
-    shape[axis] = plus(shape[axis] ?? null, both)
+    shape[axis] = plus(shape[axis] ?? null, (pads[index] ?? 0) + (pads[index + axes.length] ?? 0))
   })
   return [{ type: x.type, shape }]
 }
@@ -143,6 +146,7 @@ const squeeze: InferRule = (context) => {
   if (x.shape === null) return [{ type: x.type, shape: null }]
   const rank = x.shape.length
   const axes = axesOf(context)?.map((axis) => positiveAxis(axis, rank))
+  if (axes === undefined && context.has(1)) return [{ type: x.type, shape: null }]
   const shape = x.shape.filter((size, axis) => (axes === undefined ? size !== 1 : !axes.includes(axis)))
   return [{ type: x.type, shape, ...(x.content === undefined ? {} : { content: x.content }) }]
 }
@@ -158,19 +162,6 @@ const unsqueeze: InferRule = (context) => {
   return [{ type: x.type, shape, ...(x.content === undefined ? {} : { content: x.content }) }]
 }
 
-const gather: InferRule = (context) => {
-  const [x, indices] = [context.input(0), context.input(1)]
-  if (x.shape === null || indices.shape === null) return [{ type: x.type, shape: null }]
-  const axis = positiveAxis(intAttribute(context.node, 'axis', 0), x.shape.length)
-  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
-  const at = context.integers(1)
-  const content =
-    x.content !== undefined && at !== undefined && x.shape.length === 1
-      ? at.map((index) => x.content?.[positiveAxis(index, x.content.length)] ?? null)
-      : undefined
-  return [{ type: x.type, shape, ...(content === undefined ? {} : { content }) }]
-}
-
 const shapeOf: InferRule = (context) => {
   const { shape } = context.input(0)
   if (shape === null) return [{ type: 'int64', shape: [null] }]
@@ -178,6 +169,11 @@ const shapeOf: InferRule = (context) => {
   const end = intAttribute(context.node, 'end', shape.length)
   const content = shape.slice(start, end)
   return [{ type: 'int64', shape: [content.length], content }]
+}
+
+const sizeOf: InferRule = (context) => {
+  const { shape } = context.input(0)
+  return [{ type: 'int64', shape: [], ...(shape === null ? {} : { content: [product(shape)] }) }]
 }
 
 const expand: InferRule = (context) => {
@@ -188,8 +184,18 @@ const expand: InferRule = (context) => {
 
 const constantOfShape: InferRule = (context) => {
   const value = context.node.attributes['value']
-  const type = value?.kind === 'tensor' ? value.value.type : 'float32'
-  return [{ type, shape: context.input(0).content ?? null }]
+  const filler = value?.kind === 'tensor' ? value.value : scalar(0)
+  const shape = context.input(0).content ?? null
+  const [length] = shape ?? []
+  // A list of equal sizes or axes, which shapes are put together from.
+  const list = shape?.length === 1 && typeof length === 'number' && length <= maxContent
+  const content = list ? new Array<number>(length).fill(numbers(filler)[0] ?? 0) : undefined
+  return [{ type: filler.type, shape, ...(content === undefined ? {} : { content }) }]
+}
+
+const eyeLike: InferRule = (context) => {
+  const { type, shape } = context.input(0)
+  return [{ type: dataTypeOf(intAttribute(context.node, 'dtype', 0)) ?? type, shape }]
 }
 
 const tile: InferRule = (context) => {
@@ -202,60 +208,53 @@ const tile: InferRule = (context) => {
   return [{ type: x.type, shape: shape ?? null }]
 }
 
-/** As many values as fit between start and limit, which are computed. */
-const range: InferRule = (context) => [{ type: context.input(0).type, shape: [null] }]
+/** As many values as fit between start and limit. */
+const range: InferRule = (context) => {
+  const { type } = context.input(0)
+  const [start, limit, step] = [0, 1, 2].map((index) => context.integers(index)?.[0])
+  if (start === undefined || limit === undefined || step === undefined) return [{ type, shape: [null] }]
+  return [{ type, shape: [Math.max(0, Math.ceil((limit - start) / step))] }]
+}
 
 const resize: InferRule = (context) => {
   const x = context.input(0)
+  if (x.shape === null) return [{ type: x.type, shape: null }]
+  const shape: Dimension[] = [...x.shape]
+  const axes =
+    intsAttribute(context.node, 'axes')?.map((axis) => positiveAxis(axis, shape.length)) ??
+    shape.map((_, axis) => axis)
   const sizes = context.has(3) ? context.input(3).content : undefined
-  const axes = intsAttribute(context.node, 'axes')
-  if (x.shape === null || sizes === undefined)
-    return [{ type: x.type, shape: x.shape?.map(() => null) ?? null }]
-  if (axes === undefined) return [{ type: x.type, shape: sizes }]
-  const shape = [...x.shape]
-  axes.forEach((axis, index) => (shape[positiveAxis(axis, shape.length)] = sizes[index] ?? null))
-  return [{ type: x.type, shape }]
-}
-
-/** The sizes that are asked for, or those of the input times constant factors. */
-const resized: InferRule = (context) => {
-  const x = context.input(0)
-  const factors = context.has(2) ? context.numbers(2) : undefined
-  if (context.has(3) || x.shape === null || factors === undefined) return resize(context)
-  const axes = intsAttribute(context.node, 'axes') ?? x.shape.map((_, axis) => axis)
-  const shape = [...x.shape]
+  const scales = context.has(2) ? context.integers(2) : undefined
+  const policy = stringAttribute(context.node, 'keep_aspect_ratio_policy', 'stretch')
+  const ratios = axes.map((axis, index) => Number(sizes?.[index]) / Number(x.shape?.[axis]))
+  const common = policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios)
+  const cropped = stringAttribute(context.node, 'coordinate_transformation_mode', '') === 'tf_crop_and_resize'
   axes.forEach((axis, index) => {
-    const at = positiveAxis(axis, shape.length)
-    shape[at] = mapSize(shape[at], (size) => Math.floor(size * (factors[index] ?? 1)))
+    const scale = scales?.[index]
+    if (sizes?.length && policy === 'stretch') shape[axis] = sizes[index] ?? null
+    else if (sizes?.length)
+      // NaN where one of the sizes is not known.
+      shape[axis] = Number.isNaN(common) ? null : mapSize(shape[axis], (size) => Math.round(size * common))
+    else if (scale === undefined || cropped) shape[axis] = null
+    else if (scale !== 1) shape[axis] = mapSize(shape[axis], (size) => Math.floor(size * scale))
   })
   return [{ type: x.type, shape }]
 }
 
-const depthToSpace: InferRule = (context) => {
-  const x = context.input(0)
-  const block = intAttribute(context.node, 'blocksize', 1)
-  const scale = (size: Dimension | undefined, by: number): Dimension =>
-    typeof size === 'number' ? size * by : null
-  if (x.shape?.length !== 4) return [unknown]
-  const [batch, channels, height, width] = x.shape
-  return [
-    {
-      type: x.type,
-      shape: [batch ?? null, scale(channels, 1 / block ** 2), scale(height, block), scale(width, block)],
-    },
-  ]
-}
-
-const spaceToDepth: InferRule = (context) => {
-  const x = context.input(0)
-  const block = intAttribute(context.node, 'blocksize', 1)
-  if (x.shape?.length !== 4) return [unknown]
-  const [batch, channels, height, width] = x.shape
-  const shrunk = [height, width].map((size) => mapSize(size, (known) => known / block))
-  return [
-    { type: x.type, shape: [batch ?? null, mapSize(channels, (known) => known * block ** 2), ...shrunk] },
-  ]
-}
+/** `by` times as many pixels along each side, and as many times fewer channels. */
+const blocks =
+  (by: (block: number) => number): InferRule =>
+  (context) => {
+    const { type, shape } = context.input(0)
+    const factor = by(intAttribute(context.node, 'blocksize', 1))
+    if (shape?.length !== 4) return [{ type, shape: null }]
+    const [batch = null, channels, height, width] = shape
+    const scale = (size: Dimension | undefined, times: number): Dimension =>
+      mapSize(size, (known) => Math.round(known * times))
+    return [
+      { type, shape: [batch, scale(channels, factor ** -2), scale(height, factor), scale(width, factor)] },
+    ]
+  }
 
 export const layoutRules: Record<string, InferRule> = {
   Reshape: reshape,
@@ -266,13 +265,14 @@ export const layoutRules: Record<string, InferRule> = {
   Pad: pad,
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,
-  Gather: gather,
   Shape: shapeOf,
+  Size: sizeOf,
   Expand: expand,
   ConstantOfShape: constantOfShape,
+  EyeLike: eyeLike,
   Tile: tile,
-  Resize: resized,
+  Resize: resize,
   Range: range,
-  DepthToSpace: depthToSpace,
-  SpaceToDepth: spaceToDepth,
+  DepthToSpace: blocks((block) => block),
+  SpaceToDepth: blocks((block) => 1 / block),
 }

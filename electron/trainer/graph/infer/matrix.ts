@@ -1,8 +1,8 @@
-import { intAttribute } from '../types.ts'
+import { intAttribute, stringAttribute } from '../types.ts'
 import type { Dimension } from '../types.ts'
 import { mismatch } from './context.ts'
 import type { InferRule, NodeContext } from './context.ts'
-import { broadcast, positiveAxis } from './dimensions.ts'
+import { broadcast, broadcastSize, positiveAxis } from './dimensions.ts'
 import { axesOf } from './layout.ts'
 
 function agree(context: NodeContext, a: Dimension | undefined, b: Dimension | undefined): void {
@@ -41,10 +41,11 @@ const reduce: InferRule = (context) => {
   const rank = x.shape.length
   const keep = intAttribute(context.node, 'keepdims', 1) === 1
   const given = axesOf(context)
-  if (given === undefined && context.has(1)) return [{ type: x.type, shape: null }]
-  const none = given === undefined || given.length === 0
-  if (none && intAttribute(context.node, 'noop_with_empty_axes', 0) === 1) return [x]
-  const axes = none ? x.shape.map((_, axis) => axis) : given.map((axis) => positiveAxis(axis, rank))
+  if (given === undefined && context.has(1))
+    return [{ type: x.type, shape: keep ? x.shape.map(() => null) : null }]
+  const all =
+    intAttribute(context.node, 'noop_with_empty_axes', 0) === 1 ? [] : x.shape.map((_, axis) => axis)
+  const axes = given?.length ? given.map((axis) => positiveAxis(axis, rank)) : all
   const shape = x.shape.flatMap((size, axis): Dimension[] =>
     axes.includes(axis) ? (keep ? [1] : []) : [size],
   )
@@ -59,7 +60,24 @@ const argument: InferRule = (context) => {
   return [{ type: 'int64', shape: shape ?? null }]
 }
 
+/** numpy.einsum with the result written down: its letters are looked up among those of the inputs. */
+const einsum: InferRule = (context) => {
+  const { type } = context.input(0)
+  const [left = '', right] = stringAttribute(context.node, 'equation', '').replaceAll(' ', '').split('->')
+  if (right === undefined || left.includes('.')) return [{ type, shape: null }]
+  const sizes = new Map<string, Dimension>()
+  left.split(',').forEach((term, index) => {
+    const { shape } = context.input(index)
+    ;[...term].forEach((letter, axis) => {
+      const size = shape?.[axis] ?? null
+      sizes.set(letter, broadcastSize(sizes.get(letter) ?? size, size))
+    })
+  })
+  return [{ type, shape: [...right].map((letter) => sizes.get(letter) ?? null) }]
+}
+
 export const matrixRules: Record<string, InferRule> = {
+  Einsum: einsum,
   Gemm: gemm,
   MatMul: matMul,
   MatMulInteger: matMulInteger,

@@ -11,6 +11,7 @@ import { matrixKernels } from './matrix.ts'
 import { normalisationKernels, normalisationTraining } from './normalisation.ts'
 import { poolingGradients, poolingKernels } from './pooling.ts'
 import { reductionKernels } from './reductions.ts'
+import { resizeKernels } from './resize.ts'
 
 /** ONNX's own operators. */
 export const onnxKernels: KernelTable = {
@@ -24,6 +25,7 @@ export const onnxKernels: KernelTable = {
   ...normalisationKernels,
   ...poolingKernels,
   ...reductionKernels,
+  ...resizeKernels,
 }
 
 /** The training operators, computed as their page says, without any lowering. */

@@ -291,11 +291,11 @@ const triangle: Kernel = (call) => {
 
 const identity: Kernel = (call) => [call.input(0)]
 
-/** At inference nothing is dropped, and the mask says that all is kept. */
+/** Nothing is dropped, and the mask says that all is kept: which part a training run drops is drawn at random. */
 const dropout: Kernel = (call) => {
-  const x = call.input(0)
-  const training = call.optional(2)
-  if (training !== undefined && numbersOf(training)[0] === 1) call.lacks('training_mode')
+  const [x, ratio, training] = [call.input(0), call.optional(1), call.optional(2)]
+  const drops = ratio === undefined || numbersOf(ratio)[0] !== 0
+  if (drops && training !== undefined && numbersOf(training)[0] === 1) call.lacks('training_mode')
   return [x, { type: 'bool', shape: x.shape, data: new Uint8Array(x.data.length).fill(1) }]
 }
 

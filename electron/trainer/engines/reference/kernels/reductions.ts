@@ -2,6 +2,7 @@ import { intAttribute, intsAttribute } from '../../../graph/types.ts'
 import { axisOf, lanesOf } from '../indexing.ts'
 import type { Call, Kernel, KernelTable } from '../kernel.ts'
 import { fromNumbers, int64, integersOf, numbersOf, real } from '../value.ts'
+import type { Value } from '../value.ts'
 
 type Numbers = Float64Array
 
@@ -14,9 +15,8 @@ function axesOf(call: Call, rank: number): number[] | null {
   return Array.from({ length: rank }, (_, axis) => axis)
 }
 
-/** `single` is what becomes of each entry when there is no axis to reduce over. */
 const reduction =
-  (rule: (lane: Numbers) => number): Kernel =>
+  (rule: (lane: Numbers, type: Value['type']) => number): Kernel =>
   (call) => {
     const x = call.input(0)
     const values = numbersOf(x)
@@ -25,7 +25,10 @@ const reduction =
     const keep = intAttribute(call.node, 'keepdims', 1) === 1
     const shape = keep ? keptShape : keptShape.filter((_, axis) => !axes.includes(axis))
     const y = Float64Array.from(starts, (start) =>
-      rule(Float64Array.from(members, (member) => values[start + member]!)),
+      rule(
+        Float64Array.from(members, (member) => values[start + member]!),
+        x.type,
+      ),
     )
     return [fromNumbers(x.type, shape, y)]
   }
@@ -123,8 +126,9 @@ const topK: Kernel = (call) => {
 export const reductionKernels: KernelTable = {
   ReduceSum: reduction(sum),
   ReduceMean: reduction((lane) => sum(lane) / lane.length),
-  ReduceMax: reduction(largest),
-  ReduceMin: reduction(smallest),
+  // Of nothing the largest is the smallest that there is: −∞, or false.
+  ReduceMax: reduction((lane, type) => (type === 'bool' && lane.length === 0 ? 0 : largest(lane))),
+  ReduceMin: reduction((lane, type) => (type === 'bool' && lane.length === 0 ? 1 : smallest(lane))),
   ReduceProd: reduction((lane) => lane.reduce((a, b) => a * b, 1)),
   ReduceL1: reduction((lane) => sum(lane.map(Math.abs))),
   ReduceL2: reduction((lane) => Math.sqrt(sum(lane.map((each) => each * each)))),

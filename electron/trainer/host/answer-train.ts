@@ -1,0 +1,39 @@
+import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
+import { trainHead } from '../head/train-head.ts'
+import { crossValidate } from '../loop/cross-validate.ts'
+import { trainFineTune } from '../loop/train-fine-tune.ts'
+import { trainScratch } from '../loop/train-scratch.ts'
+import type { RequestContext } from './context.ts'
+import type { Handlers } from './host.ts'
+
+/** The `train` request. Heads make their folds themselves, in seconds; the others train once for each. */
+export const answerTrain: Handlers['train'] = async (request, context) => {
+  switch (request.recipe) {
+    case 'head':
+      return await trainHead(request, context)
+    case 'fine-tune':
+      return await withFolds(request, context, trainFineTune)
+    case 'scratch':
+      return await withFolds(request, context, trainScratch)
+  }
+}
+
+async function withFolds(
+  request: TrainRequest,
+  context: RequestContext,
+  train: (request: TrainRequest, context: RequestContext) => Promise<TrainResult>,
+): Promise<TrainResult> {
+  const result = await train(request, context)
+  if (request.folds === 0 || result.stopped) return result
+  const outOfFold = await crossValidate(request, context, train)
+  context.stop.throwIfDropped()
+  if (outOfFold === null && context.stop.asked !== null)
+    return {
+      ...result,
+      stopped: {
+        reason: 'asked',
+        message: 'Stopped. The model is finished; checking it on all pictures was left out.',
+      },
+    }
+  return { ...result, outOfFold }
+}

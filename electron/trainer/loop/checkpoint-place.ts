@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { TrainRequest } from '#shared/contract/trainer.ts'
+import type { TrainingData } from './training-data.ts'
+
+/**
+ * Where a part of a training keeps its state, and the hash over all that decides its course: pictures, labels and sides,
+ * network, settings, seed, engine.
+ */
+export function checkpointOf(
+  request: TrainRequest,
+  data: TrainingData,
+  part: string,
+): { file: string; fingerprint: string } | null {
+  if (request.checkpointDir === null) return null
+  const hash = createHash('sha256').update(
+    JSON.stringify({
+      ...{ part, recipe: request.recipe, gradients: request.gradients, seed: request.seed },
+      ...{
+        engine: request.engine,
+        classes: request.classes.length,
+        backbone: request.backbone?.sha256 ?? null,
+      },
+      preprocessing: data.preprocessing,
+    }),
+  )
+  for (const { sha256, label, split } of data.images) hash.update(`\n${sha256} ${label} ${split}`)
+  return { file: join(request.checkpointDir, `${part}.checkpoint`), fingerprint: hash.digest('hex') }
+}

@@ -1,0 +1,222 @@
+import type { TrainMetric } from '#shared/contract/trainer.ts'
+import type { Augmentation } from '#shared/domain/augmentation/index.ts'
+import { shuffledOrder } from '#shared/domain/sampling.ts'
+import { classWeightsOf } from '#shared/domain/training/config.ts'
+import type { FittingConfig } from '#shared/domain/training/config.ts'
+import { rateFactor, shouldStopEarly } from '#shared/domain/training/schedules.ts'
+import type { ParameterGroup } from '../autodiff/layout.ts'
+import { createOptimiser } from '../autodiff/optimisers/index.ts'
+import { batchesPerEpoch } from '../data/batches.ts'
+import type { BatchStream } from '../data/batches.ts'
+import type { Engine } from '../engines/engine.ts'
+import type { Graph } from '../graph/types.ts'
+import type { Network } from '../models/network.ts'
+import { readCheckpoint, writeCheckpoint } from './checkpoint.ts'
+import { fit, progressSchema } from './fit.ts'
+import type { FitOutcome } from './fit.ts'
+import { Judge, judgeLogits, probabilitiesOf } from './judge.ts'
+import type { JudgedBatch } from './judge.ts'
+import type { Vectors } from './state.ts'
+import { StepRunner } from './step-runner.ts'
+import type { TrainingBatch } from './step-runner.ts'
+import type { TrainingData } from './training-data.ts'
+import { Trunk } from './trunk.ts'
+
+/** Share of the old value in running statistics. */
+const STATISTICS_KEEP = 0.9
+/** Values at the boundary of the pictures that judge are kept between epochs up to so many bytes. */
+const KEPT_BOUNDARY = 256 * 2 ** 20
+
+export interface GradientFitOptions {
+  engine: Engine
+  /** Takes pictures, or what the trunk gives. */
+  network: Network
+  /** The frozen part before it, or null. */
+  trunk: Graph | null
+  groups: readonly ParameterGroup[]
+  fitting: FittingConfig
+  augmentation: Augmentation
+  data: TrainingData
+  classes: number
+  seed: number
+}
+
+export interface FitRound {
+  train: readonly number[]
+  /** Empty: nothing judges, the last epoch is kept. */
+  val: readonly number[]
+  shouldStop: () => boolean
+  onEpoch: (metric: TrainMetric) => void
+  /** Pictures shown so far, of all that will be. */
+  onBatch: (done: number, total: number) => void
+  /** Where the state is kept after every epoch, and what it must belong to; null: nowhere. */
+  checkpoint: { file: string; fingerprint: string } | null
+}
+
+/** Trains one network on pictures, and answers with it: what all recipes that learn by gradients share. */
+export class GradientFit {
+  private readonly options: GradientFitOptions
+  private readonly trunk: Trunk | null
+  private readonly judge: Judge
+  private readonly boundary = new Map<string, { x: Float32Array; rows: number }[]>()
+  private keptBytes = 0
+
+  private constructor(options: GradientFitOptions, trunk: Trunk | null) {
+    this.options = options
+    this.trunk = trunk
+    this.judge = new Judge(options.engine, options.network, options.groups)
+  }
+
+  static async open(options: GradientFitOptions): Promise<GradientFit> {
+    return new GradientFit(options, options.trunk && (await Trunk.open(options.engine, options.trunk)))
+  }
+
+  private get averaged(): boolean {
+    return this.options.fitting.regularisation.averageDecay !== null
+  }
+
+  /** @throws KestrelError as `fit` */
+  async run(round: FitRound): Promise<FitOutcome> {
+    const { engine, network, groups, fitting, data, classes, seed } = this.options
+    const { regularisation, epochs, batchSize } = fitting
+    const runner = new StepRunner(
+      engine,
+      network,
+      {
+        groups,
+        loss: fitting.loss,
+        optimiser: createOptimiser(fitting.optimiser),
+        clipNorm: regularisation.clipNorm,
+        average: this.averaged,
+      },
+      seed,
+    )
+    const stepsPerEpoch = batchesPerEpoch(round.train.length, {
+      batchSize,
+      smallestBatch: Math.min(8, batchSize),
+    })
+    const labels = round.val.map((row) => data.labels[row]!)
+    const lossesOf = (curve: readonly TrainMetric[]): number[] =>
+      curve.map(({ trainLoss, valLoss }) => valLoss ?? trainLoss)
+    let stream: BatchStream | null = null
+    const { checkpoint } = round
+    const { earlyStopping } = regularisation
+    try {
+      return await fit({
+        runner,
+        epochs,
+        batches: (epoch) => {
+          stream ??= data.learning({
+            order: shuffledOrder(round.train, seed),
+            epochs,
+            firstEpoch: epoch - 1,
+            batchSize,
+            augmentation: this.options.augmentation,
+            seed,
+          })
+          return this.learningBatches(stream, this.rowWeights(round.train))
+        },
+        learningRate: (step, curve) =>
+          fitting.learningRate *
+          rateFactor(fitting.schedule, { step, stepsPerEpoch, epochs, losses: lossesOf(curve) }),
+        statisticsKeep: STATISTICS_KEEP,
+        averageDecay: regularisation.averageDecay ?? 0,
+        judge:
+          round.val.length === 0
+            ? null
+            : async () => judgeLogits(await this.logits(round.val, runner.state.copy()), labels, classes),
+        ...(earlyStopping && { isDone: (curve) => shouldStopEarly(earlyStopping, lossesOf(curve)) }),
+        hooks: {
+          shouldStop: round.shouldStop,
+          onEpoch: round.onEpoch,
+          onBatch: (epoch, rows) =>
+            round.onBatch((epoch - 1) * round.train.length + rows, epochs * round.train.length),
+          ...(checkpoint && {
+            load: () => readCheckpoint(checkpoint.file, checkpoint.fingerprint, progressSchema),
+            save: (progress, vectors) =>
+              writeCheckpoint(checkpoint.file, { fingerprint: checkpoint.fingerprint, progress, vectors }),
+          }),
+        },
+      })
+    } finally {
+      await stream?.close()
+      await runner.dispose()
+    }
+  }
+
+  /** @returns probabilities `[rows, classes]` with these numbers in the network (their average where one is kept). */
+  async predict(rows: readonly number[], vectors: Vectors): Promise<Float32Array> {
+    return probabilitiesOf(await this.logits(rows, vectors), this.options.classes)
+  }
+
+  /** The numbers that answer, one vector per group, and the running statistics. */
+  answering(vectors: Vectors): { parameters: Float32Array[]; statistics: Float32Array } {
+    const kind = this.averaged ? 'average' : 'parameters'
+    return {
+      parameters: this.options.groups.map((_, group) => Float32Array.from(vectors.get(`${kind}/${group}`)!)),
+      statistics: Float32Array.from(vectors.get('statistics') ?? []),
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.judge.dispose()
+    await this.trunk?.dispose()
+  }
+
+  private logits(rows: readonly number[], vectors: Vectors): Promise<Float32Array> {
+    return this.judge.logits(this.judgingBatches(rows), vectors, this.averaged)
+  }
+
+  /** Weight of each row in the loss, by its class. */
+  private rowWeights(train: readonly number[]): (row: number) => number {
+    const { data, fitting, classes } = this.options
+    const counts = new Array<number>(classes).fill(0)
+    for (const row of train) counts[data.labels[row]!]! += 1
+    const weights = classWeightsOf(fitting.classWeights, counts)
+    return (row) => weights[data.labels[row]!]!
+  }
+
+  private async *learningBatches(
+    stream: BatchStream,
+    weightOf: (row: number) => number,
+  ): AsyncGenerator<TrainingBatch> {
+    const { classes, data } = this.options
+    for (let batch = await stream.next(); batch; batch = await stream.next()) {
+      const rows = batch.rows.length
+      const targets = new Float32Array(rows * classes)
+      batch.rows.forEach((row, i) => (targets[i * classes + data.labels[row]!] = 1))
+      yield {
+        x: this.trunk ? await this.trunk.run(batch.x, rows) : batch.x,
+        targets,
+        weights: Float32Array.from(batch.rows, weightOf),
+        rows,
+      }
+      if (batch.last) return
+    }
+  }
+
+  /** Pictures as they are; behind a trunk what it gives is kept, because it stays the same from epoch to epoch. */
+  private async *judgingBatches(rows: readonly number[]): AsyncGenerator<JudgedBatch> {
+    const key = rows.join(' ')
+    const known = this.boundary.get(key)
+    if (known) {
+      yield* known
+      return
+    }
+    if (rows.length === 0) return
+    const stream = this.options.data.judging(rows)
+    const kept: { x: Float32Array; rows: number }[] = []
+    let bytes = 0
+    for await (const batch of stream) {
+      const x = this.trunk ? await this.trunk.run(batch.x, batch.rows.length) : batch.x
+      const judged = { x, rows: batch.rows.length }
+      bytes += x.byteLength
+      if (this.trunk) kept.push(judged)
+      yield judged
+    }
+    if (this.trunk && this.keptBytes + bytes <= KEPT_BOUNDARY) {
+      this.keptBytes += bytes
+      this.boundary.set(key, kept)
+    }
+  }
+}

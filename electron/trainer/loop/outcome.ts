@@ -1,0 +1,30 @@
+import type { PredictionBlock, TrainResult } from '#shared/contract/trainer.ts'
+import type { FitOutcome } from './fit.ts'
+import type { TrainingData } from './training-data.ts'
+
+export const predictionsOf = (
+  data: TrainingData,
+  rows: readonly number[],
+  probabilities: Float32Array,
+): PredictionBlock => ({ ids: Int32Array.from(rows, (row) => data.images[row]!.id), probabilities })
+
+/** Why a training ended before its time, in words; ending because validation stood still is its time. */
+export function stoppedInWords(stopped: FitOutcome['stopped']): TrainResult['stopped'] {
+  if (stopped === 'asked') return { reason: 'asked', message: 'Stopped. The best model so far was kept.' }
+  if (stopped === 'diverged')
+    return {
+      reason: 'diverged',
+      message:
+        'The training got numbers that are not finite and was stopped. The last good model was kept. A smaller learning rate helps.',
+    }
+  return null
+}
+
+/** Share right that always saying the most frequent class gets. */
+export function majorityOf(data: TrainingData, rows: readonly number[]): number {
+  const counts = new Map<number, number>()
+  for (const row of rows) counts.set(data.labels[row]!, (counts.get(data.labels[row]!) ?? 0) + 1)
+  return Math.max(0, ...counts.values()) / Math.max(1, rows.length)
+}
+
+export const secondsSince = (began: number): number => (performance.now() - began) / 1000

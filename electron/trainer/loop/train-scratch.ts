@@ -1,0 +1,133 @@
+import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
+import { checkTraining } from '#shared/domain/training/babysitter.ts'
+import { preprocessingOfNetwork } from '#shared/domain/network/index.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { layoutOf, scatter } from '../autodiff/layout.ts'
+import { withoutDropout } from '../autodiff/training-form.ts'
+import { engineFor } from '../engines/choose.ts'
+import type { RequestContext } from '../host/context.ts'
+import { writeRunFolder } from '../host/run-folder.ts'
+import { composeBatchClassifier } from '../models/classifier.ts'
+import { buildNetwork, ScalingFit } from '../models/layers/index.ts'
+import type { FittedScaling } from '../models/layers/index.ts'
+import { checkpointOf } from './checkpoint-place.ts'
+import { GradientFit } from './gradient-fit.ts'
+import { groupsOf } from './groups.ts'
+import { majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
+import { TrainingData } from './training-data.ts'
+
+/**
+ * The `scratch` recipe: a network learns from the pixels of these pictures alone. Validation pictures choose the epoch
+ * that is kept, so they are not learned from, and out-of-fold predictions are not made here (they would take as many
+ * trainings as there are folds).
+ */
+export async function trainScratch(request: TrainRequest, context: RequestContext): Promise<TrainResult> {
+  const { gradients } = request
+  if (!gradients?.network) throw new KestrelError('bad-request', 'This way of training needs a network.')
+  const { fitting, augmentation, network: spec } = gradients
+  const preprocessing = preprocessingOfNetwork(spec)
+  const reading = performance.now()
+  const data = await TrainingData.open(request, preprocessing, context)
+  try {
+    context.stop.throwIfAsked()
+    const [train, val, test] = [data.rows('train'), data.rows('val'), data.rows('test')]
+    const scaling = await measureScaling(data, train, spec.preprocessing, [
+      spec.input.channels,
+      spec.input.height,
+      spec.input.width,
+    ])
+    const features_s = secondsSince(reading)
+
+    const fitting_ = performance.now()
+    const network = buildNetwork(spec, { seed: request.seed, scaling })
+    const groups = groupsOf(network, fitting.regularisation)
+    const engine = await engineFor(request.engine)
+    const learner = await GradientFit.open({
+      ...{ engine, network, trunk: null, groups, fitting, augmentation, data },
+      classes: request.classes.length,
+      seed: request.seed,
+    })
+    try {
+      context.progress('fitting', 0, fitting.epochs * train.length)
+      const outcome = await learner.run({
+        train,
+        val,
+        shouldStop: () => context.stop.asked !== null,
+        onEpoch: (metric) => context.metric(metric),
+        onBatch: (done, total) => {
+          const seconds = secondsSince(fitting_)
+          context.progress('fitting', done, Math.max(total, done + 1), seconds > 0.5 ? done / seconds : null)
+        },
+        checkpoint: checkpointOf(request, data, 'scratch'),
+      })
+      context.stop.throwIfDropped()
+      const train_s = secondsSince(fitting_)
+
+      const evaluating = performance.now()
+      context.progress('evaluating', 0, 1)
+      const valBlock = predictionsOf(data, val, await learner.predict(val, outcome.vectors))
+      const testBlock = predictionsOf(data, test, await learner.predict(test, outcome.vectors))
+      context.progress('evaluating', 1, 1)
+      const evaluate_s = secondsSince(evaluating)
+
+      context.progress('writing', 0, 1)
+      const trained = withoutDropout(
+        scatter(network.graph, layoutOf(network, groups), learner.answering(outcome.vectors)),
+      )
+      const model = composeBatchClassifier({
+        trunk: trained,
+        head: null,
+        preprocessing,
+        classes: request.classes,
+      })
+      await writeRunFolder(request, preprocessing, model, {
+        network: spec,
+        fitting,
+        augmentation,
+        epochs: outcome.curve.length,
+        keptEpoch: outcome.epoch,
+        stopped: outcome.stopped,
+        curve: outcome.curve,
+      })
+      context.progress('writing', 1, 1)
+      return {
+        kind: 'train',
+        featureLength: 0,
+        regularisation: { chosen: null, tried: [] },
+        steps: outcome.curve.length,
+        val: valBlock,
+        test: testBlock,
+        outOfFold: null,
+        failed: [...data.failed],
+        timings: { features_s, train_s, evaluate_s },
+        stopped: stoppedInWords(outcome.stopped),
+        features: { cached: data.counts.cached, computed: data.counts.decoded },
+        checks: checkTraining({
+          curve: outcome.curve,
+          classes: request.classes.length,
+          diverged: outcome.stopped === 'diverged',
+          majority: majorityOf(data, train),
+          train: train.length,
+          val: val.length,
+        }),
+        kept: null,
+      }
+    } finally {
+      await learner.dispose()
+    }
+  } finally {
+    await data.close()
+  }
+}
+
+/** What the network's preprocessing needs to know of the training pictures. */
+async function measureScaling(
+  data: TrainingData,
+  train: readonly number[],
+  kind: FittedScaling['kind'],
+  shape: readonly [number, number, number],
+): Promise<FittedScaling> {
+  const measured = new ScalingFit(kind, shape)
+  if (kind !== 'none') for await (const { x } of data.judging(train)) measured.add(x)
+  return measured.result()
+}

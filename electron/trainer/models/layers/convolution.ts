@@ -1,0 +1,84 @@
+import { samePadding, type Initialiser, type Padding, type Placement } from '#shared/domain/network/index.ts'
+import { int, ints } from '../../graph/types.ts'
+import type { Attributes } from '../../graph/types.ts'
+import { convFans } from './initialisers.ts'
+import type { Flow, NetworkWriter } from './network-writer.ts'
+
+/**
+ * `Padding` of a layer spec, with the place of the last window rounded down where it does not come out even, as
+ * published architectures have it; `ceil`: zeros behind where the last window reaches out (Caffe's poolings).
+ */
+export type Border = Padding | 'ceil'
+
+export interface WindowSettings {
+  size: number
+  stride: number
+  padding: Border
+}
+
+function place(input: number, { size, stride, padding }: WindowSettings): Placement {
+  if (padding === 'same') return samePadding(input, size, stride)
+  if (padding === 'ceil') {
+    const output = Math.ceil((input - size) / stride) + 1
+    return { output, before: 0, behind: (output - 1) * stride + size - input }
+  }
+  const zeros = padding === 'valid' ? 0 : padding
+  return {
+    output: Math.floor((input + 2 * zeros - size) / stride) + 1,
+    before: zeros,
+    behind: zeros,
+  }
+}
+
+/** ONNX attributes of a square window on `[channels, height, width]`, and the size of what comes out. */
+export function slide(
+  shape: readonly number[],
+  window: WindowSettings,
+): { attributes: Attributes; height: number; width: number } {
+  const rows = place(shape[1] ?? 1, window)
+  const columns = place(shape[2] ?? 1, window)
+  return {
+    attributes: {
+      kernel_shape: ints([window.size, window.size]),
+      strides: ints([window.stride, window.stride]),
+      pads: ints([rows.before, columns.before, rows.behind, columns.behind]),
+    },
+    height: rows.output,
+    width: columns.output,
+  }
+}
+
+export interface ConvSettings {
+  filters: number
+  size: number
+  stride?: number
+  /** Default `same`. */
+  padding?: Border
+  /** Each group of filters sees its own share of the channels. */
+  groups?: number
+  /** Default: none. */
+  bias?: boolean
+  initialiser: Initialiser
+}
+
+/** `[channels, height, width]` → `[filters, height′, width′]` */
+export function conv(w: NetworkWriter, x: Flow, name: string, settings: ConvSettings): Flow {
+  const { filters, size, stride = 1, padding = 'same', groups = 1, bias = false, initialiser } = settings
+  const kernel = [filters, (x.shape[0] ?? 1) / groups, size, size]
+  const { attributes, height, width } = slide(x.shape, { size, stride, padding })
+  const inputs = [x.value, w.weight(`${name}/weight`, kernel, initialiser, convFans(kernel, groups))]
+  if (bias) inputs.push(w.filled(`${name}/bias`, [filters], 'bias', 0))
+  const grouped = groups === 1 ? attributes : { ...attributes, group: int(groups) }
+  return w.op(name, 'Conv', inputs, [filters, height, width], grouped)
+}
+
+/** One filter per channel. */
+export function depthwise(
+  w: NetworkWriter,
+  x: Flow,
+  name: string,
+  settings: Omit<ConvSettings, 'filters' | 'groups'>,
+): Flow {
+  const channels = x.shape[0] ?? 1
+  return conv(w, x, name, { ...settings, filters: channels, groups: channels })
+}

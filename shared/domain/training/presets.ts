@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { augmentationSchema, presetAugmentation } from '../augmentation/index.ts'
+import { networkSpecSchema, scratchSize, templateNetwork } from '../network/index.ts'
+import { fittingConfigSchema } from './config.ts'
+import type { FittingConfig } from './config.ts'
+
+/** Everything that decides the course of a training by gradients: what a run keeps, and what makes it again. */
+export const gradientPlanSchema = z.object({
+  fitting: fittingConfigSchema,
+  augmentation: augmentationSchema,
+  /** The network that learns from the pixels alone; null where a backbone is adapted. */
+  network: networkSpecSchema.nullable(),
+  /** How many of the backbone's last blocks learn; null with a network of its own. */
+  topBlocks: z.int().min(1).max(1000).nullable(),
+})
+export type GradientPlan = z.infer<typeof gradientPlanSchema>
+
+/** Pictures shown in a training from scratch, and the fewest and most epochs. */
+const SCRATCH = { shown: 60_000, least: 15, most: 60 }
+/** The same for adapting a backbone, whose steps cost a multiple. */
+const FINE_TUNE = { shown: 12_000, least: 6, most: 20 }
+
+const epochsFor = ({ shown, least, most }: typeof SCRATCH, pictures: number): number =>
+  Math.min(most, Math.max(least, Math.round(shown / Math.max(1, pictures))))
+
+const base = {
+  optimiser: { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, convention: 'pytorch' },
+  schedule: { kind: 'cosine', warmup: 0.1, floor: 0 },
+  loss: { kind: 'cross-entropy', labelSmoothing: 0 },
+  classWeights: 'none',
+} as const satisfies Partial<FittingConfig>
+
+const regularisation: FittingConfig['regularisation'] = {
+  l1: 0,
+  l2: 0,
+  weightDecay: 0,
+  clipNorm: null,
+  averageDecay: null,
+  mixup: 0,
+  cutmix: 0,
+  earlyStopping: null,
+}
+
+/** "From scratch": minutes on two cores. @param pictures to learn from */
+export function scratchPlan(pictures: number, classes: number): GradientPlan {
+  return {
+    fitting: {
+      ...base,
+      learningRate: 3e-3,
+      regularisation: { ...regularisation, weightDecay: 0.02, averageDecay: 0.99 },
+      batchSize: 32,
+      epochs: epochsFor(SCRATCH, pictures),
+    },
+    augmentation: presetAugmentation('standard'),
+    network: templateNetwork('small-cnn', { size: scratchSize, classes }),
+    topBlocks: null,
+  }
+}
+
+/** "Careful": adapts the last blocks of a backbone, after the head has been trained. @param pictures to learn from */
+export function fineTunePlan(pictures: number): GradientPlan {
+  return {
+    fitting: {
+      ...base,
+      learningRate: 2e-4,
+      regularisation: { ...regularisation, weightDecay: 0.01, clipNorm: 5, averageDecay: 0.98 },
+      batchSize: 16,
+      epochs: epochsFor(FINE_TUNE, pictures),
+    },
+    augmentation: presetAugmentation('standard'),
+    network: null,
+    topBlocks: 5,
+  }
+}
