@@ -129,24 +129,25 @@ const split: Kernel = (call) => {
   })
 }
 
-/** numpy's slices, bounds cut to what is there. */
+/**
+ * As the page of Slice says it: bounds are cut to what is there, so that a step backwards begins at entry 0 at the latest
+ * (numpy would give nothing) and may end before it.
+ */
 const slice: Kernel = (call) => {
   const x = call.input(0)
-  const rank = x.shape.length
   const starts = integersOf(call.input(1))
   const ends = integersOf(call.input(2))
   const axes = listOf(call, 'axes', 3) ?? starts.map((_, axis) => axis)
   const steps = listOf(call, 'steps', 4) ?? starts.map(() => 1)
   const [start, count, step] = [x.shape.map(() => 0), [...x.shape], x.shape.map(() => 1)]
   axes.forEach((written, i) => {
-    const axis = axisOf(written, rank)
+    const axis = axisOf(written, x.shape.length)
     const size = x.shape[axis]!
     const by = steps[i]!
-    const bound = (value: number): number => {
-      const positive = value < 0 ? value + size : value
-      return by > 0 ? Math.min(Math.max(positive, 0), size) : Math.min(Math.max(positive, -1), size - 1)
-    }
-    const [from, to] = [bound(starts[i]!), bound(ends[i]!)]
+    const bound = (value: number, low: number, high: number): number =>
+      Math.min(Math.max(value < 0 ? value + size : value, low), high)
+    const from = bound(starts[i]!, 0, by > 0 ? size : size - 1)
+    const to = by > 0 ? bound(ends[i]!, 0, size) : bound(ends[i]!, -1, size - 1)
     start[axis] = from
     step[axis] = by
     count[axis] = Math.max(0, Math.ceil((to - from) / by))
