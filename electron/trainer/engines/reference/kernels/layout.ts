@@ -1,9 +1,8 @@
-import { constantValue } from '../../../graph/infer/index.ts'
 import { elementCount } from '../../../graph/tensor.ts'
 import { intAttribute, intsAttribute, stringAttribute } from '../../../graph/types.ts'
 import { axisOf, broadcastOffsets, broadcastShape, offsets, places, stridesOf } from '../indexing.ts'
 import type { Call, Kernel, KernelTable } from '../kernel.ts'
-import { append, int64, integersOf, numbersOf, reshaped, take, valueOf } from '../value.ts'
+import { append, integersOf, numbersOf, reshaped, take } from '../value.ts'
 import type { Value } from '../value.ts'
 
 /** A list that is an attribute in some versions and an input in others. */
@@ -213,27 +212,6 @@ const tile: Kernel = (call) => {
   return [take(x, shape, indices)]
 }
 
-const shapeOf: Kernel = (call) => {
-  const { shape } = call.input(0)
-  // Bounds beyond the rank are cut, negative ones count from the end, as in Array.slice.
-  const part = shape.slice(intAttribute(call.node, 'start', 0), intAttribute(call.node, 'end', shape.length))
-  return [int64([part.length], part)]
-}
-
-const constant: Kernel = (call) => {
-  const value = constantValue(call.node)
-  return [value === undefined ? call.lacks('a value of this kind') : valueOf(value)]
-}
-
-const constantOfShape: Kernel = (call) => {
-  const shape = integersOf(call.input(0))
-  const value = call.node.attributes['value']
-  const filler = value?.kind === 'tensor' ? valueOf(value.value) : valueOf(zero)
-  return [take(filler, shape, new Int32Array(elementCount(shape)))]
-}
-
-const zero = { type: 'float32' as const, shape: [1], data: Float32Array.of(0) }
-
 /**
  * Blocks of channels become blocks of pixels: as the page of DepthToSpace says it, by a reshape, a transposition and
  * another reshape.
@@ -314,10 +292,6 @@ export const layoutKernels: KernelTable = {
   Pad: pad,
   Expand: expand,
   Tile: tile,
-  Shape: shapeOf,
-  Size: (call) => [int64([], [call.input(0).data.length])],
-  Constant: constant,
-  ConstantOfShape: constantOfShape,
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
   Trilu: triangle,
