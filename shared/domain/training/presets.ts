@@ -25,9 +25,10 @@ const epochsFor = ({ shown, least, most }: typeof SCRATCH, pictures: number): nu
 
 const base = {
   optimiser: { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, convention: 'pytorch' },
-  schedule: { kind: 'cosine', warmup: 0.1, floor: 0 },
+  schedule: { kind: 'cosine', warmup: 0.1, warmupFrom: 0.01, floor: 0 },
   loss: { kind: 'cross-entropy', labelSmoothing: 0 },
   classWeights: 'none',
+  groupRates: {},
 } as const satisfies Partial<FittingConfig>
 
 const regularisation: FittingConfig['regularisation'] = {
