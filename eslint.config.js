@@ -6,7 +6,16 @@ import vueParser from 'vue-eslint-parser'
 /** Formatting is prettier's; layering is dependency-cruiser's; here is what makes code wrong or unclear. */
 export default defineConfig(
   {
-    ignores: ['node_modules', 'out', 'dist', 'coverage', 'resources/samples', '.test-electron', '**/*.d.mts'],
+    ignores: [
+      'node_modules',
+      'out',
+      'dist',
+      'coverage',
+      'resources/samples',
+      '.test-electron',
+      '.test-python',
+      '**/*.d.mts',
+    ],
   },
   tseslint.configs.recommended,
   vue.configs['flat/essential'],

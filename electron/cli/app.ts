@@ -22,6 +22,10 @@ async function execute(command: Command, context: CliContext): Promise<void> {
       return context.terminal.print(context.version)
     case 'run':
       return (await import('./commands/run.ts')).run(command, context)
+    case 'resume':
+      return (await import('./commands/resume.ts')).resume(command, context)
+    case 'gradcheck':
+      return (await import('./commands/gradcheck.ts')).gradcheck(command, context)
     case 'predict':
       return (await import('./commands/predict.ts')).predict(command, context)
     case 'features':

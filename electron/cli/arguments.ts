@@ -2,9 +2,12 @@ import { parseArgs } from 'node:util'
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { labelRules } from '#shared/contract/projects.ts'
 import type { LabelRule } from '#shared/contract/projects.ts'
-import { exportFormats, recipes } from '#shared/contract/trainer.ts'
-import type { ExportFormat, Recipe } from '#shared/contract/trainer.ts'
+import { exportFormats, recipes, trainingEngines } from '#shared/contract/trainer.ts'
+import type { ExportFormat, Recipe, TrainingEngine } from '#shared/contract/trainer.ts'
+import { augmentationPresets } from '#shared/domain/augmentation/index.ts'
 import type { SplitFractions } from '#shared/domain/splits.ts'
+import { optimiserConfigSchema, optimiserKinds } from '#shared/domain/training/config.ts'
+import type { GradientChanges } from '#shared/domain/training/presets.ts'
 import { commandNames } from './help.ts'
 import type { CommandName } from './help.ts'
 
@@ -34,6 +37,23 @@ export interface RunCommand {
   /** Null: what fits the folders best. */
   labels: LabelRule | null
   exports: ExportFormat[]
+  /** What differs from the recipe's preset. */
+  changes: Omit<GradientChanges, 'network'>
+  /** A template's name, or a file with a network written down. */
+  network: string | null
+  engine: TrainingEngine
+  json: boolean
+}
+export interface ResumeCommand {
+  name: 'resume'
+  folder: string
+  json: boolean
+}
+export interface GradcheckCommand {
+  name: 'gradcheck'
+  /** Only cases whose name contains this. */
+  only: string | null
+  engine: TrainingEngine
   json: boolean
 }
 export interface PredictCommand {
@@ -74,6 +94,8 @@ export interface HelpCommand {
 }
 export type Command =
   | RunCommand
+  | ResumeCommand
+  | GradcheckCommand
   | PredictCommand
   | FeaturesCommand
   | ServeCommand
@@ -118,12 +140,30 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       'test-folder': { type: 'string' },
       labels: { type: 'string' },
       export: { type: 'string' },
+      network: { type: 'string' },
+      optimizer: { type: 'string' },
+      lr: { type: 'string' },
+      epochs: { type: 'string' },
+      'batch-size': { type: 'string' },
+      'class-weights': { type: 'string' },
+      augment: { type: 'string' },
+      'top-blocks': { type: 'string' },
+      engine: { type: 'string' },
+      device: { type: 'string' },
       json: { type: 'boolean' },
     })
-    const recipe =
-      values.recipe === undefined ? null : oneOf(recipes, values.recipe, '--recipe', wrong)
+    const recipe = values.recipe === undefined ? null : oneOf(recipes, values.recipe, '--recipe', wrong)
     if (recipe === 'scratch' && values.backbone !== undefined)
       throw wrong('--recipe scratch works without a backbone: leave out --backbone.')
+    const network = values.network ?? null
+    if (network !== null && recipe !== 'scratch')
+      throw wrong('--network belongs to --recipe scratch, where the whole network learns from nothing.')
+    const changes = changesOf(values, wrong)
+    if (Object.keys(changes).length > 0 && (recipe === null || recipe === 'head'))
+      throw wrong(
+        '--optimizer, --lr, --epochs, --batch-size, --class-weights, --augment and --top-blocks belong to --recipe fine-tune or scratch.',
+      )
+    if (values.device !== undefined) oneOf(['cpu'], values.device, '--device', wrong)
     return {
       name: 'run',
       folder: only(positionals, 'FOLDER', wrong),
@@ -136,6 +176,27 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       testFolder: values['test-folder'] ?? null,
       labels: values.labels === undefined ? null : oneOf(labelRules, values.labels, '--labels', wrong),
       exports: exportsOf(values.export, wrong),
+      ...{ changes, network },
+      engine: values.engine === undefined ? 'onnx' : oneOf(trainingEngines, values.engine, '--engine', wrong),
+      json: values.json ?? false,
+    }
+  },
+  resume(argv) {
+    const { values, positionals, wrong } = read('resume', argv, { json: { type: 'boolean' } })
+    return { name: 'resume', folder: only(positionals, 'DIR', wrong), json: values.json ?? false }
+  },
+  gradcheck(argv) {
+    const { values, positionals, wrong } = read('gradcheck', argv, {
+      engine: { type: 'string' },
+      json: { type: 'boolean' },
+    })
+    const [first, extra] = positionals
+    if (extra !== undefined) throw wrong(`One name is enough, found also "${extra}".`)
+    return {
+      name: 'gradcheck',
+      only: first ?? null,
+      engine:
+        values.engine === undefined ? 'reference' : oneOf(trainingEngines, values.engine, '--engine', wrong),
       json: values.json ?? false,
     }
   },
@@ -275,6 +336,43 @@ function splitOf(text: string, wrong: Wrong): SplitFractions {
   if (parts.length !== 3 || !(train > 0) || !(val >= 0) || !(test >= 0))
     throw wrong(`--split is train/val/test like 70/15/15, with something to train on; "${text}" is not.`)
   return { train, val, test }
+}
+
+interface ChangeValues {
+  optimizer?: string | undefined
+  lr?: string | undefined
+  epochs?: string | undefined
+  'batch-size'?: string | undefined
+  'class-weights'?: string | undefined
+  augment?: string | undefined
+  'top-blocks'?: string | undefined
+}
+
+function changesOf(values: ChangeValues, wrong: Wrong): RunCommand['changes'] {
+  const { optimizer, lr, epochs, augment } = values
+  const [batch, weights, blocks] = [values['batch-size'], values['class-weights'], values['top-blocks']]
+  return {
+    ...(optimizer !== undefined && {
+      optimiser: optimiserConfigSchema.parse({
+        kind: oneOf(optimiserKinds, optimizer, '--optimizer', wrong),
+      }),
+    }),
+    ...(lr !== undefined && { learningRate: rateOf(lr, wrong) }),
+    ...(epochs !== undefined && { epochs: wholeNumber(epochs, '--epochs', 1, 10_000, wrong) }),
+    ...(batch !== undefined && { batchSize: wholeNumber(batch, '--batch-size', 1, 1024, wrong) }),
+    ...(weights !== undefined && {
+      classWeights: oneOf(['none', 'balanced'] as const, weights, '--class-weights', wrong),
+    }),
+    ...(augment !== undefined && { augmentation: oneOf(augmentationPresets, augment, '--augment', wrong) }),
+    ...(blocks !== undefined && { topBlocks: wholeNumber(blocks, '--top-blocks', 1, 1000, wrong) }),
+  }
+}
+
+function rateOf(text: string, wrong: Wrong): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value > 0 && value <= 100))
+    throw wrong(`--lr is a number above 0 and up to 100, like 0.001 or 1e-3, not "${text}".`)
+  return value
 }
 
 function exportsOf(text: string | undefined, wrong: Wrong): ExportFormat[] {

@@ -1,9 +1,20 @@
-export const commandNames = ['run', 'predict', 'features', 'serve', 'doctor', 'backbones'] as const
+export const commandNames = [
+  'run',
+  'resume',
+  'gradcheck',
+  'predict',
+  'features',
+  'serve',
+  'doctor',
+  'backbones',
+] as const
 export type CommandName = (typeof commandNames)[number]
 
 export const overview = `Kestrel Studio on the command line: folders of pictures in, a trained model out.
 
   kestrel run FOLDER --out DIR      import, train, evaluate and export in one go
+  kestrel resume DIR                goes on with a training that was interrupted
+  kestrel gradcheck                 checks every gradient against differences
   kestrel predict PATH… --model M   what a model says about pictures
   kestrel features FOLDER           feature vectors of a backbone, as a NumPy file
   kestrel serve                     the studio in a browser on this computer
@@ -26,14 +37,30 @@ changed and starts from what is there.
 
   --out DIR          the project's folder; new, empty, or made by an earlier run
   --backbone ID      a network of "kestrel backbones"; the best one that is ready when left out
-  --recipe NAME      head (a classifier on a frozen backbone) or pixels (a small network from scratch)
+  --recipe NAME      head (a classifier on a frozen backbone), fine-tune (then also the last blocks of the backbone)
+                     or scratch (a network that learns from the pixels alone)
   --seed N           for split and training, 1 when left out
   --split A/B/C      shares of train/val/test, 70/15/15 when left out
   --folds K          also K-fold cross-validation over training and validation pictures
   --test-folder F    test on the pictures of F, which nothing is learned from
   --labels RULE      parent (the folder that holds the picture, also when left out), first, last or path
+  --network N        scratch: small-cnn, lenet-5, small-vgg, small-resnet, mobilenet-like, or a FILE.json
+  --top-blocks N     fine-tune: how many of the backbone's last blocks learn
+  --optimizer NAME   sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw
+  --lr R             highest learning rate; --epochs N; --batch-size N
+  --class-weights W  none or balanced (rare classes count for more)
+  --augment PRESET   none, light, standard or strong changes of the pictures that are learned from
+  --engine NAME      onnx; reference computes in 64 bits, very slowly (for checking toy networks); --device cpu
   --export FORMATS   onnx, tfjs or both (onnx,tfjs), each proved against the app's own answers
   --json             one JSON document on stdout, everything else on stderr`,
+  resume: `kestrel resume DIR [--json]
+
+Goes on with a training of "kestrel run --out DIR" that was interrupted or killed, from its last finished epoch, and ends
+where the uninterrupted one would have ended. Exports are made as they were asked for then.`,
+  gradcheck: `kestrel gradcheck [NAME] [--engine ENGINE] [--json]
+
+Compares the gradient of every layer, activation, loss and penalty with central differences and shows the relative error.
+NAME: only those whose name contains it. ENGINE: reference (64 bits, when left out) or onnx (32 bits).`,
   predict: `kestrel predict PATH… --model EXPORT_OR_PROJECT [options]
 
 Says what the pictures show. PATH is a picture or a folder. The model is the folder of an ONNX export, or a project

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { metricsSchema } from '#shared/contract/training.ts'
-import { exportFormats, recipes } from '#shared/contract/trainer.ts'
+import { exportFormats, recipes, trainMetricSchema } from '#shared/contract/trainer.ts'
+import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
 import type { Metrics } from '#shared/contract/training.ts'
 import { meanAndDeviation } from '#shared/domain/metrics.ts'
 
@@ -43,6 +44,12 @@ export const runResultSchema = z.object({
       pooled: metricsSchema,
     })
     .optional(),
+  /** What was reached after each step of the fit (`head`) or each epoch. */
+  curves: z.array(trainMetricSchema),
+  /** What was noticed while it trained; empty for `head`. */
+  checks: z.array(trainingCheckSchema),
+  /** `fine-tune`: how it did against the frozen head on the validation pictures, and which became the model. */
+  kept: z.object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() }).optional(),
   exports: z.array(
     z.object({
       format: z.enum(exportFormats),

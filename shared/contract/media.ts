@@ -4,9 +4,18 @@
  */
 const part = encodeURIComponent
 
+/** Pictures one `thumbnails` address may name. */
+export const mostThumbnails = 128
+
 export const mediaUrl = {
   /** Thumbnail, longest edge 320 px. */
   thumbnail: (projectId: string, pictureId: number) => `/media/${part(projectId)}/thumb/${pictureId}`,
+  /**
+   * The thumbnails of up to `mostThumbnails` pictures in one answer, in the order asked for (`shared/util/pack.ts`; null:
+   * cannot be shown). A line of the grid asks once: a request for each tile costs more than the pictures in it.
+   */
+  thumbnails: (projectId: string, pictureIds: readonly number[]) =>
+    `/media/${part(projectId)}/thumbs/${pictureIds.join(',')}`,
   /** Large, upright, in a format every browser shows; longest edge at most 2048 px. */
   preview: (projectId: string, pictureId: number) => `/media/${part(projectId)}/preview/${pictureId}`,
   /** Picture `index` (0–5) of a recent project's strip; works while the project is closed. */

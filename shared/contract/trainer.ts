@@ -71,14 +71,14 @@ export const trainRequestSchema = z.object({
   /** Folder of an earlier finished run with the same classes and backbone, to start the fit from. */
   warmStartFrom: z.string().nullable(),
   /** Everything that decides the course of a training by gradients; null for `head`. */
-  gradients: gradientPlanSchema.nullable().default(null),
+  gradients: gradientPlanSchema.nullable(),
   /** `reference` computes in 64 bits, very slowly: for checking the others on toy networks. */
-  engine: z.enum(trainingEngines).default('onnx'),
+  engine: z.enum(trainingEngines),
   /**
    * A folder for the state of a training by gradients, written after every epoch; a request for the very same training
    * goes on from there. Null: nothing is kept.
    */
-  checkpointDir: z.string().nullable().default(null),
+  checkpointDir: z.string().nullable(),
 })
 export type TrainRequest = z.infer<typeof trainRequestSchema>
 
@@ -112,12 +112,9 @@ export const trainResultSchema = z.object({
   /** How many features came from the cache and how many were computed now. */
   features: z.object({ cached: z.int(), computed: z.int() }),
   /** What was noticed while it trained, by `checkTraining`; empty for `head`. */
-  checks: z.array(trainingCheckSchema).default([]),
+  checks: z.array(trainingCheckSchema),
   /** Fine-tuned against frozen, on the validation pictures: which became the model. Null for other recipes. */
-  kept: z
-    .object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() })
-    .nullable()
-    .default(null),
+  kept: z.object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() }).nullable(),
 })
 export type TrainResult = z.infer<typeof trainResultSchema>
 

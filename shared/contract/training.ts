@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { call, ci95, ok, projectRef, runRef, splitChoice, window } from './base.ts'
-import { recipes, splitNames, trainMetricSchema } from './trainer.ts'
+import { trainingCheckSchema } from '../domain/training/babysitter.ts'
+import { gradientChangesSchema } from '../domain/training/presets.ts'
+import { recipes, splitNames, trainingEngines, trainMetricSchema } from './trainer.ts'
 
 export const trainConfigSchema = z.object({
   recipe: z.enum(recipes),
@@ -11,6 +13,9 @@ export const trainConfigSchema = z.object({
     .min(0)
     .max(2 ** 31 - 1),
   folds: z.int().min(0).max(50).default(5),
+  /** What differs from the preset of a recipe that trains by gradients. */
+  changes: gradientChangesSchema.default({}),
+  engine: z.enum(trainingEngines).default('onnx'),
 })
 export type TrainConfig = z.infer<typeof trainConfigSchema>
 
@@ -47,6 +52,8 @@ export const training = {
   start: call
     .input(projectRef.extend({ config: trainConfigSchema }))
     .output(z.object({ runId: z.string(), jobId: z.string() })),
+  /** Goes on with an interrupted training by gradients from its last finished epoch. */
+  resume: call.input(runRef).output(z.object({ runId: z.string(), jobId: z.string() })),
   /** Asks for an end with the best so far; enforced after a deadline. */
   stop: call.input(runRef).output(ok),
 }
@@ -91,6 +98,12 @@ export const runSchema = z.object({
   regularisation: z.number().nullable(),
   stopped: z.object({ reason: z.string(), message: z.string() }).nullable(),
   error: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }).nullable(),
+  /** Interrupted, and there is a state to go on from. */
+  resumable: z.boolean(),
+  /** What was noticed while it trained. */
+  checks: z.array(trainingCheckSchema),
+  /** Fine-tuned against frozen, on the validation pictures: which became the model. Null for other recipes. */
+  kept: z.object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() }).nullable(),
   /** Pictures or labels have changed since. */
   stale: z.boolean(),
 })

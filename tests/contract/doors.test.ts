@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pipeSecretHeader } from '#shared/contract/broker.ts'
+import { mediaUrl, mostThumbnails } from '#shared/contract/media.ts'
 import { wireErrorSchema } from '#shared/errors/index.ts'
+import { unpackParts } from '#shared/util/pack.ts'
 import { openLoopbackDoor } from '#studio/server/doors.ts'
 import { draw } from '../helpers/draw.ts'
 import { send } from '../helpers/http-client.ts'
@@ -238,6 +240,21 @@ describe.each(['pipe', 'loopback'] as const)('through the %s', (door) => {
       expect([path, response.status]).toEqual([path, 404])
       expect(['not-found', 'project-not-found']).toContain(await codeOf(response))
     }
+  })
+
+  test('many thumbnails in one answer, in the order asked for; what cannot be shown leaves a gap', async () => {
+    const single = async (id: number): Promise<Buffer> =>
+      Buffer.from(await (await through(door, { path: `/media/${projectId}/thumb/${id}` })).arrayBuffer())
+    const answer = await through(door, { path: mediaUrl.thumbnails(projectId, [3, 99_999, 1]) })
+    expect(answer.status).toBe(200)
+    const parts = unpackParts(await answer.arrayBuffer())
+    expect(parts.map((part) => part && Buffer.from(part))).toEqual([await single(3), null, await single(1)])
+    const tooMany = Array.from({ length: mostThumbnails + 1 }, () => '1').join(',')
+    for (const ids of ['', '1,', '1,x', '1,-2', '1;2', '1.5', tooMany, '..%2f..%2fproject.db']) {
+      const response = await through(door, { path: `/media/${projectId}/thumbs/${ids}` })
+      expect([ids, response.status, await codeOf(response)]).toEqual([ids, 404, 'not-found'])
+    }
+    expect((await through(door, { path: '/media/no-such-project/thumbs/1' })).status).toBe(404)
   })
 
   test('a thumbnail that was deleted is made again', async () => {

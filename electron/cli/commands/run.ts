@@ -1,6 +1,11 @@
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { exportFormats } from '#shared/contract/trainer.ts'
 import type { TrainConfig } from '#shared/contract/training.ts'
+import { readNetworkSpec, templateIds } from '#shared/domain/network/index.ts'
+import type { GradientChanges } from '#shared/domain/training/presets.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { writeFileWhole } from '#studio/files.ts'
 import type { OpenProject } from '#studio/projects/open-project.ts'
@@ -17,10 +22,10 @@ import type { CliStudio } from '../studio.ts'
 
 /** Import, train, evaluate and export in one go; the same services as in the window, one after the other. */
 export async function run(command: RunCommand, context: CliContext): Promise<void> {
-  const { terminal } = context
   const folder = await requireFolder(command.folder)
   const testFolder = command.testFolder === null ? null : await requireFolder(command.testFolder)
   const out = resolve(command.out)
+  const network = await networkOf(command.network)
   await withStudio(context, async (studio) => {
     // With features in the cache the fit is short: the trainer starts, and loads its engine, while the folder is
     // looked through.
@@ -29,58 +34,93 @@ export async function run(command: RunCommand, context: CliContext): Promise<voi
         .quick<'hello'>({ kind: 'hello' })
         .catch((error: unknown) => studio.log.warn('the warm trainer did not start', error))
     // Before anything is made or imported: a misspelt name should not cost minutes.
-    const config = await configOf(command, studio, context)
+    const config = await configOf(command, network, studio, context)
     const { projectId } = await studio.projects.openOrCreateAt(out, basename(out, '.kestrel'))
     const project = studio.registry.get(projectId)
+    const asked: Asked = { folder, testFolder, exports: command.exports }
+    await writeFileWhole(join(out, askedFile), `${JSON.stringify(asked, null, 2)}\n`)
 
     const began = performance.now()
     const images = await bringIn(command, { folder, testFolder }, project, studio, context)
-    const imported = performance.now()
+    const import_s = seconds(performance.now() - began)
 
-    const { runId, jobId } = await studio.training.training.start({ projectId, config })
-    await followJob(studio, jobId, context)
-    const record = project.use(createRunsRepository).find(runId)
-    if (!record?.facts.timings) throw new Error('the training ended without figures')
-    const evaluating = performance.now()
-    const figures = figuresOf(project, record)
-    const { features_s, train_s, evaluate_s } = record.facts.timings
-    const result: RunResult = {
-      kestrel: context.version,
-      seed: config.seed,
-      engine: 'onnx',
-      backbone: record.facts.backbone?.id ?? null,
-      recipe: record.config.recipe,
-      classes: record.classes.map(({ name }) => name),
-      images,
-      split: record.facts.counts,
-      timings: {
-        import_s: seconds(imported - began),
-        features_s,
-        train_s,
-        evaluate_s: evaluate_s + seconds(performance.now() - evaluating),
-        export_s: 0,
-        total_s: 0,
-      },
-      ...figures,
-      exports: [],
-      ...(record.facts.stopped ? { stopped: record.facts.stopped } : {}),
-    }
-    try {
-      await exportAll(command, project, record, result, studio, context)
-    } finally {
-      // What was finished is written down also when an export failed or was interrupted.
-      result.timings.total_s = seconds(performance.now())
-      await writeFileWhole(join(out, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
-    }
-    terminal.print(describeResult(result, out))
-    terminal.answer(result)
+    const training = await studio.training.training.start({ projectId, config })
+    await finishRun({ studio, project, context, out, training, asked, images, import_s })
   })
+}
+
+/** What `kestrel resume` has to know of the command that was interrupted. */
+export const askedFile = 'run.json'
+export const askedSchema = z.object({
+  folder: z.string(),
+  testFolder: z.string().nullable(),
+  exports: z.array(z.enum(exportFormats)),
+})
+export type Asked = z.infer<typeof askedSchema>
+
+export interface RunUnderWay {
+  studio: CliStudio
+  project: OpenProject
+  context: CliContext
+  out: string
+  training: { runId: string; jobId: string }
+  asked: Asked
+  images: RunResult['images']
+  import_s: number
+}
+
+/** Waits for a training, exports its model and writes `result.json`. */
+export async function finishRun(under: RunUnderWay): Promise<void> {
+  const { studio, project, context, out, training, asked, images, import_s } = under
+  const { runId, jobId } = training
+  await followJob(studio, jobId, context)
+  const runs = project.use(createRunsRepository)
+  const record = runs.find(runId)
+  if (!record?.facts.timings) throw new Error('the training ended without figures')
+  const evaluating = performance.now()
+  const figures = figuresOf(project, record)
+  const { features_s, train_s, evaluate_s } = record.facts.timings
+  const { config, facts } = record
+  const result: RunResult = {
+    kestrel: context.version,
+    seed: config.seed,
+    engine: config.engine,
+    backbone: facts.backbone?.id ?? null,
+    recipe: config.recipe,
+    classes: record.classes.map(({ name }) => name),
+    images,
+    split: facts.counts,
+    timings: {
+      import_s,
+      features_s,
+      train_s,
+      evaluate_s: evaluate_s + seconds(performance.now() - evaluating),
+      export_s: 0,
+      total_s: 0,
+    },
+    ...figures,
+    curves: runs.steps(runId),
+    checks: facts.checks,
+    ...(facts.kept ? { kept: facts.kept } : {}),
+    exports: [],
+    ...(facts.stopped ? { stopped: facts.stopped } : {}),
+  }
+  try {
+    await exportAll(asked.exports, project, record, result, studio, context)
+  } finally {
+    // What was finished is written down also when an export failed or was interrupted.
+    result.timings.total_s = seconds(performance.now())
+    await writeFileWhole(join(out, 'result.json'), `${JSON.stringify(result, null, 2)}\n`)
+  }
+  context.terminal.print(describeResult(result, out))
+  context.terminal.answer(result)
 }
 
 const seconds = (milliseconds: number): number => milliseconds / 1000
 
 async function configOf(
-  { backbone, recipe, split, seed, folds }: RunCommand,
+  { backbone, recipe, split, seed, folds, changes, engine }: RunCommand,
+  network: GradientChanges['network'],
   studio: CliStudio,
   context: CliContext,
 ): Promise<TrainConfig> {
@@ -91,13 +131,36 @@ async function configOf(
   const backboneId = recipe === 'scratch' ? null : (backbone ?? (await backbones.recommended()))
   if (backboneId === null && recipe !== null && recipe !== 'scratch')
     throw new KestrelError('no-backbone', 'No backbone is ready on this computer.', {
-      remedy: 'Get one with "kestrel backbones get ID", or use --recipe scratch to train a network from nothing.',
+      remedy:
+        'Get one with "kestrel backbones get ID", or use --recipe scratch to train a network from nothing.',
     })
   if (backboneId === null && recipe === null)
     context.terminal.say(
       'No backbone is ready: a small network learns from the pixels alone. "kestrel backbones" lists what can be had.',
     )
-  return { recipe: backboneId === null ? 'scratch' : (recipe ?? 'head'), backboneId, split: shares, seed, folds }
+  return {
+    recipe: backboneId === null ? 'scratch' : (recipe ?? 'head'),
+    ...{ backboneId, split: shares, seed, folds, engine },
+    changes: { ...changes, ...(network !== undefined && { network }) },
+  }
+}
+
+/** A template by its name, or a network from a file. @throws KestrelError when the file is missing or wrong */
+async function networkOf(given: string | null): Promise<GradientChanges['network']> {
+  if (given === null) return undefined
+  const template = templateIds.find((id) => id === given)
+  if (template) return template
+  if (!given.endsWith('.json'))
+    throw new KestrelError('bad-request', `There is no network "${given}".`, {
+      remedy: `Name one of ${templateIds.join(', ')}, or a file that ends in .json.`,
+    })
+  try {
+    return readNetworkSpec(await readFile(given, 'utf8'))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw new KestrelError('file-missing', `${given} is not there.`, { cause: error })
+    throw error
+  }
 }
 
 /** Brings the project in step with the folders. */
@@ -125,7 +188,7 @@ async function bringIn(
 
 /** Fills in `exports` and their time, one after the other. */
 async function exportAll(
-  { exports: formats }: RunCommand,
+  formats: Asked['exports'],
   project: OpenProject,
   run: RunRecord,
   result: RunResult,

@@ -18,6 +18,8 @@ export interface OpenProject {
     features: string
     runs: string
     exports: string
+    /** State of trainings under way, a folder per run: what lets them go on after a kill. */
+    checkpoints: string
     /** For files that are being written; emptied when the project is opened. */
     temporary: string
   }
@@ -66,6 +68,7 @@ export function createOpenProject({ projectId, folder, db, bus }: OpenProjectPar
       features: join(folder, 'cache', 'features'),
       runs: join(folder, 'runs'),
       exports: join(folder, 'exports'),
+      checkpoints: join(folder, 'cache', 'checkpoints'),
       temporary: join(folder, 'cache', 'temporary'),
     },
     db,

@@ -7,7 +7,7 @@ import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
-import { runFolder } from '../training/run-training.ts'
+import { hasCheckpoint, runFolder } from '../training/run-training.ts'
 import { isMissing } from '../files.ts'
 
 export interface RunPorts {
@@ -74,6 +74,9 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
         message: [run.error.message, run.error.kept].filter(Boolean).join(' '),
         ...(run.error.remedy === undefined ? {} : { remedy: run.error.remedy }),
       },
+      resumable: run.state === 'interrupted' && hasCheckpoint(project, run.id),
+      checks: facts.checks,
+      kept: facts.kept,
       stale: run.revision !== project.revision(),
     }
   }

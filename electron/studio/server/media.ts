@@ -1,8 +1,10 @@
 import type { Hono } from 'hono'
+import { mostThumbnails } from '#shared/contract/media.ts'
 import { KestrelError } from '#shared/errors/index.ts'
+import { packParts } from '#shared/util/pack.ts'
 import type { ThumbnailStore } from '../datasets/thumbnails.ts'
 import type { PicturesService } from '../datasets/pictures-service.ts'
-import type { ProjectRegistry } from '../projects/open-project.ts'
+import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import type { Recents } from '../projects/recents.ts'
 import { fileResponse } from './page.ts'
 
@@ -32,6 +34,16 @@ const imageResponse = (bytes: Uint8Array, contentType: string): Response =>
 export const pictureMedia =
   ({ registry, pictures, thumbnails, recents }: PictureMediaPorts) =>
   (media: Hono): void => {
+    async function thumbnailOrNone(project: OpenProject, pictureId: number): Promise<Uint8Array | null> {
+      try {
+        return (await thumbnails.thumbnail(project, pictures.record(project, pictureId))).bytes
+      } catch (error) {
+        // Of one picture among many: its tile says that it is gone, the others are shown.
+        if (error instanceof KestrelError) return null
+        throw error
+      }
+    }
+
     media.get('/recent/:projectId/:index', async (c) => {
       const file = await recents.stripFile(c.req.param('projectId'), numberOf(c.req.param('index')))
       const response = file === undefined ? null : await fileResponse(file, { cacheControl: 'no-cache' })
@@ -43,6 +55,15 @@ export const pictureMedia =
       const picture = pictures.record(project, numberOf(c.req.param('pictureId')))
       const { bytes, contentType } = await thumbnails.thumbnail(project, picture)
       return imageResponse(bytes, contentType)
+    })
+    media.get('/:projectId/thumbs/:pictureIds', async (c) => {
+      const project = registry.get(c.req.param('projectId'))
+      const ids = c.req.param('pictureIds').split(',').map(numberOf)
+      if (ids.length > mostThumbnails) throw nothingThere()
+      const packed = packParts(await Promise.all(ids.map((id) => thumbnailOrNone(project, id))))
+      // Not kept by the browser: each of these combinations is asked for about once, and the studio has them at hand.
+      const headers = { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' }
+      return new Response(packed, { headers })
     })
     media.get('/:projectId/preview/:pictureId', async (c) => {
       const project = registry.get(c.req.param('projectId'))

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
 import { trainMetricSchema } from '#shared/contract/trainer.ts'
 import { trainConfigSchema } from '#shared/contract/training.ts'
+import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
+import { gradientPlanSchema } from '#shared/domain/training/presets.ts'
 import { wireErrorSchema } from '#shared/errors/index.ts'
 import type { ProjectDatabase } from './database.ts'
 
@@ -29,6 +31,14 @@ export const runFactsSchema = z.object({
   /** Pictures that could not be decoded any more. */
   failed: z.int(),
   steps: z.int(),
+  /** Network and settings of a training by gradients. */
+  gradients: gradientPlanSchema.nullable().default(null),
+  checks: z.array(trainingCheckSchema).default([]),
+  /** Fine-tuned against frozen, on the validation pictures. */
+  kept: z
+    .object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() })
+    .nullable()
+    .default(null),
   kestrel: z.string(),
 })
 export type RunFacts = z.infer<typeof runFactsSchema>
@@ -84,6 +94,9 @@ export function createRunsRepository({ sql, transaction }: ProjectDatabase) {
     'UPDATE runs SET state = ?, result = ?, error = ?, ended_at = ? WHERE id = ?',
   )
   const setState = sql.prepare<[RunState, string]>('UPDATE runs SET state = ? WHERE id = ?')
+  const restart = sql.prepare<[string]>(
+    "UPDATE runs SET state = 'running', error = NULL, ended_at = NULL WHERE id = ?",
+  )
   const rename = sql.prepare<[string, string]>('UPDATE runs SET name = ? WHERE id = ?')
   const setThreshold = sql.prepare<[number | null, string]>('UPDATE runs SET threshold = ? WHERE id = ?')
   const running = sql.prepare<[], string>("SELECT id FROM runs WHERE state = 'running'").pluck()
@@ -133,6 +146,10 @@ export function createRunsRepository({ sql, transaction }: ProjectDatabase) {
     ): void {
       const error = outcome.error && JSON.stringify(outcome.error)
       end.run(outcome.state, JSON.stringify(outcome.facts), error, outcome.endedAt, id)
+    },
+    /** An interrupted run is under way again. */
+    restart(id: string): void {
+      restart.run(id)
     },
     markRemoved(id: string): void {
       setState.run('removed', id)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { TrainConfig } from '#shared/contract/training.ts'
+import type { GradientPlan } from '#shared/domain/training/presets.ts'
 import type { OpenProject } from '../projects/open-project.ts'
 import { createPicturesRepository } from '../storage/pictures-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
@@ -13,6 +14,7 @@ export function freezeRun(
   project: OpenProject,
   plan: TrainingPlan,
   config: TrainConfig,
+  gradients: GradientPlan | null,
   version: string,
 ): RunRecord {
   const runs = project.use(createRunsRepository)
@@ -56,6 +58,9 @@ export function freezeRun(
         features: null,
         failed: 0,
         steps: 0,
+        gradients,
+        checks: [],
+        kept: null,
         kestrel: version,
       },
       createdAt: Date.now(),

@@ -18,6 +18,7 @@ export function passportOf(
     project: { id: project.projectId, revision: run.revision },
     run: { id: run.id, number: run.number, name: run.name, createdAt: new Date(run.createdAt).toISOString() },
     config: run.config,
+    gradients: run.facts.gradients,
     dataset: {
       digest: plan.digest,
       classes: run.classes.map(({ name }) => name),
@@ -37,6 +38,8 @@ export function passportOf(
     regularisation: result.regularisation,
     steps: result.steps,
     stopped: result.stopped,
+    checks: result.checks,
+    kept: result.kept,
     timings: result.timings,
     features: result.features,
     figures: {

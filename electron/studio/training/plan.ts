@@ -6,6 +6,7 @@ import { resolveGivenSplit } from '#shared/domain/splits.ts'
 import type { OpenProject } from '../projects/open-project.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createPicturesRepository, originalPath } from '../storage/pictures-repository.ts'
+import type { RunRecord } from '../storage/runs-repository.ts'
 import { createVersionsRepository } from '../storage/versions-repository.ts'
 import { createViewsRepository } from '../storage/views-repository.ts'
 
@@ -90,6 +91,36 @@ export function planTraining(project: OpenProject, choice: SplitChoice): Trainin
     options,
     digest: digest.digest('hex'),
     splitChanged: pictures.some(({ pictureId, split }) => before.get(pictureId) !== split),
+  }
+}
+
+/** What a run was begun with: pictures, labels and sides as they were frozen, whatever has changed since. */
+export function frozenPlan(project: OpenProject, run: RunRecord): TrainingPlan {
+  const versions = project.use(createVersionsRepository)
+  const items = versions.items(run.versionId)
+  const known = new Map(
+    project
+      .use(createPicturesRepository)
+      .list(items.map(({ pictureId }) => pictureId))
+      .map((picture) => [picture.id, picture]),
+  )
+  const counts = { train: 0, val: 0, test: 0 }
+  const perClass = run.classes.map(() => ({ train: 0, val: 0, test: 0 }))
+  const pictures = items.flatMap((item): PlannedPicture[] => {
+    const picture = known.get(item.pictureId)
+    if (!picture) return []
+    counts[item.split]++
+    perClass[item.class]![item.split]++
+    const path = originalPath(project.folder, picture.file)
+    return [{ ...item, sha256: picture.sha256, path }]
+  })
+  return {
+    classes: run.classes,
+    ...{ pictures, counts, perClass },
+    splitFixed: 0,
+    options: optionsText(run.config),
+    digest: versions.digest(run.versionId) ?? '',
+    splitChanged: false,
   }
 }
 

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TrainMetric, TrainResult } from '#shared/contract/trainer.ts'
+import type { TrainConfig } from '#shared/contract/training.ts'
 import { fitWork } from '#shared/domain/forecast.ts'
 import { KestrelError, toKestrelError, toWire } from '#shared/errors/index.ts'
 import { cachedPictures } from '#shared/util/feature-cache-format.ts'
@@ -33,8 +35,22 @@ const WRITE_STEPS_EVERY = 25
 
 export const runFolder = (project: OpenProject, runId: string): string => join(project.paths.runs, runId)
 
-/** The rate of the `scratch` recipe is kept among those of the backbones under this name. */
-export const SCRATCH = 'scratch'
+/** Rates of whole trainings by gradients are kept among those of the backbones, under these names. */
+export const rateName = ({ recipe, backboneId }: Pick<TrainConfig, 'recipe' | 'backboneId'>): string =>
+  recipe === 'scratch' ? 'scratch' : `fine-tune ${backboneId ?? ''}`
+
+const checkpointPlace = (project: OpenProject, runId: string): string =>
+  join(project.paths.checkpoints, runId)
+
+/** Whether a training that was interrupted can go on from where it was. */
+export const hasCheckpoint = (project: OpenProject, runId: string): boolean =>
+  existsSync(checkpointPlace(project, runId))
+
+async function checkpointFolder(project: OpenProject, runId: string): Promise<string> {
+  const folder = checkpointPlace(project, runId)
+  await mkdir(folder, { recursive: true })
+  return folder
+}
 
 /**
  * One training, from the frozen version to stored predictions. Whatever happens, the run ends in a state with words:
@@ -79,6 +95,7 @@ export async function runTraining(
       const state = result.stopped ? 'stopped' : 'done'
       runs.end(run.id, { state, facts, error: null, endedAt: Date.now() })
     })
+    await rm(checkpointPlace(project, run.id), { recursive: true, force: true })
     await noteRates(ports, run, plan, result, warm !== undefined)
     return {
       runId: run.id,
@@ -103,7 +120,7 @@ export async function runTraining(
 }
 
 const stoppedEarly = new KestrelError('stopped', 'Stopped before there was a model.', {
-  kept: 'The features computed so far are kept.',
+  kept: 'What was computed so far is kept.',
   remedy: 'Press Train to go on from there.',
 })
 
@@ -150,6 +167,9 @@ async function train(
       cacheDir: project.paths.features,
       runDir: draft,
       warmStartFrom: warm ? runFolder(project, warm.id) : null,
+      gradients: run.facts.gradients,
+      engine: run.config.engine,
+      checkpointDir: run.facts.gradients && (await checkpointFolder(project, run.id)),
     },
     {
       signal: job.signal,
@@ -210,6 +230,8 @@ function factsOf(before: RunFacts, result: TrainResult, parts: readonly PartOutc
     features: result.features,
     failed: result.failed.length,
     steps: result.steps,
+    checks: result.checks,
+    kept: result.kept,
   }
 }
 
@@ -238,8 +260,8 @@ async function noteRates(
   warm: boolean,
 ): Promise<void> {
   const fit = timings.train_s + timings.evaluate_s
-  if (run.config.recipe === 'scratch')
-    return await rates.noteFeatures(SCRATCH, plan.pictures.length, timings.features_s + fit)
+  if (run.config.recipe !== 'head')
+    return await rates.noteFeatures(rateName(run.config), plan.pictures.length, timings.features_s + fit)
   await rates.noteFeatures(run.config.backboneId ?? '', features.computed, timings.features_s)
   if (features.computed > 0) bus.publish({ type: 'backbones' })
   await rates.noteFit(

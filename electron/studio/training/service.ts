@@ -1,5 +1,6 @@
 import type { Forecast, TrainConfig, TrainingOptions } from '#shared/contract/training.ts'
 import { forecastTraining } from '#shared/domain/forecast.ts'
+import { planGradients } from '#shared/domain/training/presets.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { cachedPictures } from '#shared/util/feature-cache-format.ts'
 import { expectedRateOf } from '../backbones/known-architectures.ts'
@@ -11,9 +12,9 @@ import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
 import { checkPlan } from './checks.ts'
 import { freezeRun } from './freeze.ts'
-import { leftOut, planTraining } from './plan.ts'
+import { frozenPlan, leftOut, planTraining } from './plan.ts'
 import type { TrainingPlan } from './plan.ts'
-import { SCRATCH, runTraining } from './run-training.ts'
+import { hasCheckpoint, rateName, runTraining } from './run-training.ts'
 import { findWarmStart } from './warm-start.ts'
 import type { RunTrainingPorts } from './run-training.ts'
 
@@ -31,8 +32,8 @@ export type TrainingService = ReturnType<typeof createTrainingService>
 const DEFAULT_SPLIT = { train: 0.7, val: 0.15, test: 0.15 }
 const DEFAULT_SEED = 1
 const DEFAULT_FOLDS = 5
-/** Pictures per second of a whole `scratch` training (all epochs), before anything was measured. */
-const EXPECTED_SCRATCH_RATE = 15
+/** Pictures per second of a whole training by gradients (all epochs), before anything was measured. */
+const EXPECTED_RATE = { 'fine-tune': 4, scratch: 10 }
 
 export function createTrainingService(ports: TrainingPorts) {
   const { registry, jobs, backbones, rates, pool, log } = ports
@@ -60,12 +61,14 @@ export function createTrainingService(ports: TrainingPorts) {
     const ready = (await backbones.list()).filter(({ state }) => state === 'ready')
     const same = ready.find(({ id }) => id === last?.backboneId)
     const backboneId = (same ?? ready[0])?.id ?? null
+    const recipe = backboneId === null ? 'scratch' : last?.recipe === 'fine-tune' ? 'fine-tune' : 'head'
     return {
-      recipe: backboneId === null ? 'scratch' : 'head',
-      backboneId,
+      ...{ recipe, backboneId },
       split: last?.split ?? DEFAULT_SPLIT,
       seed: last?.seed ?? DEFAULT_SEED,
-      folds: last?.folds ?? DEFAULT_FOLDS,
+      folds: usualFolds(recipe),
+      changes: {},
+      engine: 'onnx',
     }
   }
 
@@ -99,9 +102,9 @@ export function createTrainingService(ports: TrainingPorts) {
     const project = registry.get(projectId)
     const plan = planFor(project, config)
     const count = plan.pictures.length
-    if (config.recipe === 'scratch') {
-      const rate = rates.features(SCRATCH)
-      const seconds = count / (rate ?? EXPECTED_SCRATCH_RATE)
+    if (config.recipe !== 'head') {
+      const rate = rates.features(rateName(config))
+      const seconds = (1 + config.folds) * (count / (rate ?? EXPECTED_RATE[config.recipe]))
       return {
         seconds,
         featuresSeconds: 0,
@@ -157,7 +160,20 @@ export function createTrainingService(ports: TrainingPorts) {
         blocker.code === 'too-few-classes' ? 'too-few-classes' : 'too-few-pictures',
         blocker.words,
       )
-    const run = freezeRun(project, plan, { ...config, backboneId }, ports.version)
+    const gradients =
+      config.recipe === 'head'
+        ? null
+        : planGradients(
+            { recipe: config.recipe, pictures: plan.counts.train, classes: plan.classes.length },
+            config.changes,
+          )
+    const frozen = { ...config, backboneId }
+    return begin(project, freezeRun(project, plan, frozen, gradients, ports.version), plan)
+  }
+
+  /** Queues a run that is written down. */
+  function begin(project: OpenProject, run: RunRecord, plan: TrainingPlan): { runId: string; jobId: string } {
+    const { projectId } = project
     const job = jobs.start({
       kind: 'train',
       projectId,
@@ -201,8 +217,10 @@ export function createTrainingService(ports: TrainingPorts) {
       error: {
         code: 'stopped',
         message,
-        kept: 'The features computed so far are kept.',
-        remedy: 'Press Train to go on from there.',
+        kept: 'What was computed so far is kept.',
+        remedy: hasCheckpoint(project, run.id)
+          ? 'Go on from the last finished epoch, or train anew.'
+          : 'Press Train to go on from there.',
       },
       endedAt: Date.now(),
     })
@@ -212,6 +230,25 @@ export function createTrainingService(ports: TrainingPorts) {
     options,
     forecast,
     start,
+
+    /**
+     * Goes on with a training by gradients that was interrupted, from its last finished epoch, on the very pictures, labels
+     * and sides it was begun with.
+     * @throws KestrelError not-found; bad-request when there is nothing to go on from
+     */
+    resume({ projectId, runId }: { projectId: string; runId: string }): { runId: string; jobId: string } {
+      const project = registry.get(projectId)
+      const runs = project.use(createRunsRepository)
+      const run = runs.find(runId)
+      if (!run) throw new KestrelError('not-found', 'This training is not there any more.')
+      if (run.state !== 'interrupted' || !hasCheckpoint(project, runId))
+        throw new KestrelError('bad-request', 'This training left nothing to go on from.', {
+          remedy: 'Train again.',
+        })
+      const plan = frozenPlan(project, run)
+      runs.restart(runId)
+      return begin(project, runs.find(runId)!, plan)
+    },
 
     /** Asks for an end with the best so far; the trainer client enforces it. @throws KestrelError not-found */
     stop({ runId }: { projectId: string; runId: string }): void {
@@ -239,6 +276,9 @@ export function createTrainingService(ports: TrainingPorts) {
       [...underWay.values()].map(({ project, run }) => ({ projectName: project.name(), words: run.name })),
   }
 }
+
+/** A head makes its folds in seconds; folds of a training by gradients are as many trainings. */
+const usualFolds = (recipe: TrainConfig['recipe']): number => (recipe === 'head' ? DEFAULT_FOLDS : 0)
 
 const noBackbone = (): KestrelError =>
   new KestrelError('no-backbone', 'No backbone is on this computer yet.', {

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { decodeToRgb } from '#imaging/decode.ts'
 import { preprocessFile } from '#imaging/prepare.ts'
 import { KestrelError, toWire } from '#shared/errors/index.ts'
-import { OnnxSession } from '../engines/onnx/session.ts'
+import type { OnnxSession } from '../engines/onnx/session.ts'
 import { float32, tensor } from '../graph/tensor.ts'
 import type { Tensor } from '../graph/types.ts'
 import { networkWorkerDataSchema, type FromNetworkWorker, type ToNetworkWorker } from './network-messages.ts'
@@ -16,7 +16,13 @@ const { onnxPath, preprocessing, threads } = networkWorkerDataSchema.parse(worke
 const port = parentPort
 if (!port) throw new KestrelError('internal', 'The network worker was started outside a worker thread.')
 
-const session = onnxPath === null ? null : await OnnxSession.open(onnxPath, { threads })
+async function openNetwork(path: string): Promise<OnnxSession> {
+  // Threads that only decode do without the runtime: they start sooner and take less memory.
+  const { OnnxSession } = await import('../engines/onnx/session.ts')
+  return OnnxSession.open(path, { threads })
+}
+
+const session = onnxPath === null ? null : await openNetwork(onnxPath)
 const [input, output] = [session?.inputs[0], session?.outputs[0]]
 
 async function readInput(path: string): Promise<Tensor> {

@@ -1,4 +1,5 @@
 import { KestrelError } from '#shared/errors/index.ts'
+import { usedBy, withInputs } from './edit.ts'
 import { ownOpset } from './types.ts'
 import type { Attributes, Graph, Node, Tensor, ValueInfo } from './types.ts'
 
@@ -60,6 +61,13 @@ export class GraphBuilder {
     return names
   }
 
+  /** Adds a node as it stands elsewhere, with other inputs. Returns the names of its outputs; `''` stays. */
+  copy(node: Node, inputs: readonly string[]): string[] {
+    const outputs = node.outputs.map((name) => (name === '' ? '' : this.unique(name)))
+    this.nodeList.push({ ...node, inputs, outputs })
+    return outputs
+  }
+
   /**
    * Copies another graph in. `bindings` gives for each of its inputs the value here that takes its place; the result
    * gives for each of its values the name it has here. New names begin with `prefix`.
@@ -112,10 +120,11 @@ export class GraphBuilder {
   }
 
   private swap(from: string, to: string): void {
-    const swapped = (name: string): string => (name === from ? to : name)
+    const names = new Map([[from, to]])
     this.nodeList.forEach((node, index) => {
-      if (!node.inputs.includes(from) && !node.outputs.includes(from)) return
-      this.nodeList[index] = { ...node, inputs: node.inputs.map(swapped), outputs: node.outputs.map(swapped) }
+      if (!usedBy(node).includes(from) && !node.outputs.includes(from)) return
+      const outputs = node.outputs.map((name) => names.get(name) ?? name)
+      this.nodeList[index] = { ...withInputs(node, names), outputs }
     })
   }
 

@@ -50,6 +50,17 @@ export function cutAt(graph: Graph, output: ValueInfo): Graph {
   return prune({ ...graph, outputs: [output] })
 }
 
+/** A node that reads other values, `names[old]` for `old`, its subgraphs included. */
+export function withInputs(node: Node, names: ReadonlyMap<string, string>): Node {
+  const swap = (name: string): string => names.get(name) ?? name
+  const attributes = Object.entries(node.attributes).map(([key, attribute]): [string, Attribute] => {
+    if (attribute.kind !== 'graph') return [key, attribute]
+    const nodes = attribute.value.nodes.map((inner) => withInputs(inner, names))
+    return [key, { kind: 'graph', value: { ...attribute.value, nodes } }]
+  })
+  return { ...node, inputs: node.inputs.map(swap), attributes: Object.fromEntries(attributes) }
+}
+
 /** Gives values new names. Throws `internal` when a new name is taken. */
 export function renameValues(graph: Graph, names: ReadonlyMap<string, string>): Graph {
   const taken = new Set([

@@ -5,7 +5,7 @@
  *
  * All maps are channels first, `[batch, channels, height, width]`. Attributes of windows (`kernel_shape`, `strides`,
  * `pads`, `dilations`, `group`) mean what they mean for ONNX `Conv` and `MaxPool`; `auto_pad` is always resolved into
- * `pads` before (`explicitWindow`).
+ * `pads` before (`explicitWindow` of `window.ts`); poolings keep `ceil_mode`, which lets their last windows hang over.
  *
  * | operator | inputs → outputs | what |
  * |---|---|---|
@@ -31,3 +31,15 @@ export const trainingOperators = [
   'Dropout',
 ] as const
 export type TrainingOperator = (typeof trainingOperators)[number]
+
+/**
+ * Written by the lowerings themselves, between their rewriting of a training graph and the device's operators
+ * (`autodiff/lowering/peepholes`); no engine computes them as they stand.
+ *
+ * | operator | inputs → outputs | what |
+ * |---|---|---|
+ * | `BatchStatistics` | x → mean, variance | what `BatchNormalizationTraining` takes of a batch |
+ * | `PooledNormalizationGradient` | x, gamma, mean, variance, dy, maxima, sign → dx, dgamma, dbeta | of a batch normalisation of the maxima of x with the statistics of all of x; attributes of the pooling's window, `epsilon` |
+ */
+export const loweringOperators = ['BatchStatistics', 'PooledNormalizationGradient'] as const
+export type LoweringOperator = (typeof loweringOperators)[number]

@@ -79,6 +79,8 @@ export async function trainHead(request: TrainRequest, context: RequestContext):
       timings: { features_s: features.seconds, train_s, evaluate_s },
       stopped: stoppedInWords(fit, request.folds > 0 && !folds),
       features: { cached: features.cached, computed: features.computed },
+      checks: [],
+      kept: null,
     }
   } finally {
     await problem.dispose()

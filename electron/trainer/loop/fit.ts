@@ -12,7 +12,6 @@ export interface FitInput {
   epochs: number
   /** Batches of an epoch (counted from 1), the same for the same epoch, whenever it is asked for. */
   batches: (epoch: number) => AsyncIterable<TrainingBatch>
-  stepsPerEpoch: number
   /** Learning rate of a step, counted from 0 over the whole training. */
   learningRate: (step: number, judged: readonly TrainMetric[]) => number
   /** Share of the old value kept in running statistics (Ioffe & Szegedy 2015), usually 0.9. */

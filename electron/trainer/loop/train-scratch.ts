@@ -1,6 +1,6 @@
 import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
 import { checkTraining } from '#shared/domain/training/babysitter.ts'
-import { preprocessingOfNetwork } from '#shared/domain/network/index.ts'
+import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { layoutOf, scatter } from '../autodiff/layout.ts'
 import { withoutDropout } from '../autodiff/training-form.ts'
@@ -8,8 +8,9 @@ import { engineFor } from '../engines/choose.ts'
 import type { RequestContext } from '../host/context.ts'
 import { writeRunFolder } from '../host/run-folder.ts'
 import { composeBatchClassifier } from '../models/classifier.ts'
-import { buildNetwork, ScalingFit } from '../models/layers/index.ts'
-import type { FittedScaling } from '../models/layers/index.ts'
+import { buildNetwork } from '../models/layers/build.ts'
+import { ScalingFit } from '../models/layers/preprocessing.ts'
+import type { FittedScaling } from '../models/layers/preprocessing.ts'
 import { checkpointOf } from './checkpoint-place.ts'
 import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
@@ -25,7 +26,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
   const { gradients } = request
   if (!gradients?.network) throw new KestrelError('bad-request', 'This way of training needs a network.')
   const { fitting, augmentation, network: spec } = gradients
-  const preprocessing = preprocessingOfNetwork(spec)
+  const preprocessing = pixelPreprocessing(spec.input)
   const reading = performance.now()
   const data = await TrainingData.open(request, preprocessing, context)
   try {

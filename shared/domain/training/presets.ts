@@ -1,7 +1,16 @@
 import { z } from 'zod'
-import { augmentationSchema, presetAugmentation } from '../augmentation/index.ts'
-import { networkSpecSchema, scratchSize, templateNetwork } from '../network/index.ts'
-import { fittingConfigSchema } from './config.ts'
+import { KestrelError } from '../../errors/index.ts'
+import { augmentationPresets, augmentationSchema, presetAugmentation } from '../augmentation/index.ts'
+import {
+  networkSpecSchema,
+  requireSound,
+  scratchSize,
+  templateIds,
+  templateNetwork,
+  withClasses,
+} from '../network/index.ts'
+import type { NetworkSpec, TemplateId } from '../network/index.ts'
+import { fittingConfigSchema, optimiserConfigSchema, usualLearningRate } from './config.ts'
 import type { FittingConfig } from './config.ts'
 
 /** Everything that decides the course of a training by gradients: what a run keeps, and what makes it again. */
@@ -14,6 +23,71 @@ export const gradientPlanSchema = z.object({
   topBlocks: z.int().min(1).max(1000).nullable(),
 })
 export type GradientPlan = z.infer<typeof gradientPlanSchema>
+
+/** What a person asks for beyond a preset; what is left out stays as the preset has it. */
+export const gradientChangesSchema = z.object({
+  optimiser: optimiserConfigSchema.optional(),
+  learningRate: fittingConfigSchema.shape.learningRate.optional(),
+  epochs: fittingConfigSchema.shape.epochs.optional(),
+  batchSize: fittingConfigSchema.shape.batchSize.optional(),
+  classWeights: fittingConfigSchema.shape.classWeights.optional(),
+  augmentation: z.enum(augmentationPresets).optional(),
+  /** A template's name, or a network written down. */
+  network: z.union([z.enum(templateIds), networkSpecSchema]).optional(),
+  topBlocks: z.int().min(1).max(1000).optional(),
+})
+export type GradientChanges = z.infer<typeof gradientChangesSchema>
+
+export interface PlanFor {
+  recipe: 'fine-tune' | 'scratch'
+  /** To learn from. */
+  pictures: number
+  classes: number
+}
+
+/**
+ * The preset of a recipe with what a person changed.
+ * @throws KestrelError `bad-request` when a network does not fit, or a change means nothing to the recipe.
+ */
+export function planGradients(
+  { recipe, pictures, classes }: PlanFor,
+  changes: GradientChanges,
+): GradientPlan {
+  const preset = recipe === 'scratch' ? scratchPlan(pictures, classes) : fineTunePlan(pictures)
+  const { optimiser, augmentation, network, topBlocks, ...plain } = changes
+  if (recipe === 'fine-tune' && network !== undefined)
+    throw new KestrelError('bad-request', 'A network of its own belongs to training from scratch.', {
+      remedy: 'Leave the network out, or train from scratch.',
+    })
+  if (recipe === 'scratch' && topBlocks !== undefined)
+    throw new KestrelError('bad-request', 'From scratch the whole network learns: there are no top blocks.', {
+      remedy: 'Leave the number of blocks out, or fine-tune a backbone.',
+    })
+  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined))
+  // Another optimiser has another usual learning rate; the preset's belongs to its own.
+  const rate =
+    optimiser && optimiser.kind !== preset.fitting.optimiser.kind
+      ? usualLearningRate[optimiser.kind]
+      : preset.fitting.learningRate
+  return {
+    fitting: fittingConfigSchema.parse({
+      ...preset.fitting,
+      learningRate: rate,
+      ...(optimiser && { optimiser }),
+      ...given,
+    }),
+    augmentation: augmentation === undefined ? preset.augmentation : presetAugmentation(augmentation),
+    network: network === undefined ? preset.network : networkFor(network, classes),
+    topBlocks: topBlocks ?? preset.topBlocks,
+  }
+}
+
+function networkFor(network: TemplateId | NetworkSpec, classes: number): NetworkSpec {
+  if (typeof network === 'string') return templateNetwork(network, { size: scratchSize, classes })
+  const fitted = withClasses(network, classes)
+  requireSound(fitted, classes)
+  return fitted
+}
 
 /** Pictures shown in a training from scratch, and the fewest and most epochs. */
 const SCRATCH = { shown: 60_000, least: 15, most: 60 }

@@ -73,11 +73,84 @@ const pictureAt = (index: number): Promise<string | null> => tile(index).getAttr
 /** Undoes until a label's count is what it was: tests leave the project as they found it. */
 const undo = (): Promise<void> => page.keyboard.press('z')
 
+/**
+ * How far the middle of each drawn tile is from the middle of that picture's own thumbnail, largest difference of a
+ * channel (0–255, opacity among them) of all tiles on screen.
+ */
+const farthestFromThumbnail = (): Promise<number> =>
+  page.evaluate(async () => {
+    const mean = (source: CanvasImageSource, x: number, y: number, side: number): number[] => {
+      const small = document.createElement('canvas')
+      small.width = small.height = 8
+      const context = small.getContext('2d')!
+      context.imageSmoothingQuality = 'high'
+      context.drawImage(source, x, y, side, side, 0, 0, 8, 8)
+      const data = context.getImageData(0, 0, 8, 8).data
+      return [0, 1, 2, 3].map((c) => {
+        let sum = 0
+        for (let at = c; at < data.length; at += 4) sum += data[at]!
+        return sum / 64
+      })
+    }
+    const projectId = location.pathname.split('/')[2]
+    let farthest = 0
+    for (const tile of document.querySelectorAll<HTMLElement>('[data-picture].drawn')) {
+      const canvas = tile.parentElement!.querySelector('canvas')!
+      const scale = canvas.width / canvas.getBoundingClientRect().width
+      const left = (tile.getBoundingClientRect().left - canvas.getBoundingClientRect().left) * scale
+      const thumbnail = await createImageBitmap(
+        await (await fetch(`/media/${projectId}/thumb/${tile.dataset.picture}`)).blob(),
+      )
+      const side = Math.min(thumbnail.width, thumbnail.height)
+      const shown = mean(canvas, left + 0.2 * canvas.height, 0.2 * canvas.height, 0.6 * canvas.height)
+      const kept = mean(
+        thumbnail,
+        (thumbnail.width - side) / 2 + 0.2 * side,
+        (thumbnail.height - side) / 2 + 0.2 * side,
+        0.6 * side,
+      )
+      farthest = Math.max(farthest, ...shown.map((value, c) => Math.abs(value - kept[c]!)))
+    }
+    return farthest
+  })
+const drawnTiles = (): Promise<number> => page.locator('[data-picture].drawn').count()
+
 describe('the grid', () => {
   test('shows every picture with its label', async () => {
     expect(await shown()).toBe(36)
     expect(await labelOf(0)).toBe('feather')
-    await tile(0).locator('canvas.drawn').waitFor()
+    await page.locator('[data-index="0"].drawn').waitFor()
+  })
+
+  test('every tile shows its own picture, also after the size, the order and the window changed', async () => {
+    const allOwn = async (): Promise<void> => {
+      await expect.poll(drawnTiles).toBe(36)
+      await expect.poll(farthestFromThumbnail).toBeLessThan(6)
+    }
+    await allOwn()
+    await page.getByRole('slider', { name: 'Size of the pictures' }).press('Home')
+    await allOwn()
+    await page.setViewportSize({ width: 1130, height: 900 })
+    await allOwn()
+    await page.evaluate(() => localStorage.removeItem('kestrel-tile-size'))
+    await page.setViewportSize({ width: 1440, height: 900 })
+  })
+
+  test('an excluded picture is drawn pale, and in its colours again when it is restored', async () => {
+    const own = await farthestFromThumbnail()
+    expect(own).toBeLessThan(6)
+    await tile(0).click()
+    await page.keyboard.press('x')
+    await page.getByText('One picture excluded').waitFor()
+    await page.getByRole('button', { name: /^Excluded/ }).click()
+    await expect.poll(shown).toBe(1)
+    await expect.poll(drawnTiles).toBe(1)
+    await expect.poll(farthestFromThumbnail).toBeGreaterThan(100)
+    await page.keyboard.press('Control+a')
+    await page.keyboard.press('x')
+    await page.getByRole('button', { name: /^All pictures/ }).click()
+    await expect.poll(shown).toBe(36)
+    await expect.poll(farthestFromThumbnail).toBeLessThan(6)
   })
 
   test('selects by click, Ctrl, Shift and all, and clears with Escape', async () => {

@@ -211,6 +211,14 @@ describe('what has no gradient is named', () => {
     expect(() => differentiate(g, { of: total(y!), wrt: [x] })).toThrow('statistics of the batch')
   })
 
+  it('a dropout that drops by itself', () => {
+    const { g, x, total } = sketch(2)
+    const ratio = g.constant('ratio', scalar(0.5))
+    const training = g.constant('training', { type: 'bool', shape: [], data: Uint8Array.of(1) })
+    const y = g.node('Dropout', [x, ratio, training])
+    expect(() => differentiate(g, { of: total(y), wrt: [x] })).toThrow('drops values by itself')
+  })
+
   it('a loss of several numbers, a value of unknown size, a graph from before operator set 13', () => {
     const { g, x } = sketch(2)
     expect(() => differentiate(g, { of: x, wrt: [x] })).toThrow('holds several')

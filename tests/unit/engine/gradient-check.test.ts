@@ -6,6 +6,7 @@ import {
   gradientVerdict,
   type GradientProblem,
 } from '#trainer/autodiff/gradient-check.ts'
+import { penalised } from '#trainer/autodiff/regularisers.ts'
 import { referenceEngine } from '#trainer/engines/reference/engine.ts'
 import { GraphBuilder } from '#trainer/graph/builder.ts'
 import { float32, tensor } from '#trainer/graph/tensor.ts'
@@ -133,6 +134,26 @@ describe('a gradient check', () => {
       code: 'bad-request',
       message: expect.stringContaining('"y"'),
     })
+  })
+})
+
+describe('what penalties hand to the gradient', () => {
+  it('is the gradient of the penalties', async () => {
+    const [l1, l2] = [0.25, 0.5]
+    const weights = [0.5, -1, 2, -0.125, 0]
+    const problem = sumOf(weights, (g, x) => {
+      const half = g.node('Mul', [g.node('Mul', [x, x]), g.constant('half', float32([], [l2 / 2]))])
+      return g.node('Add', [half, g.node('Mul', [g.node('Abs', [x]), g.constant('l1', float32([], [l1]))])])
+    })
+    const g = new GraphBuilder('penalties')
+    const parameters = g.input({ name: 'x', type: 'float32', shape: [5] })
+    const gradient = g.constant('gradient', float32([5], [0, 0, 0, 0, 0]))
+    const own = penalised(g, { gradient, parameters, l1, l2 })
+    g.output(own, { name: 'own', type: 'float32', shape: [5] })
+    const session = await referenceEngine.open(g.build())
+    const { own: x } = await session.run(problem.feeds)
+    const [row] = await compareWithDifferences(referenceEngine, problem, { x: x! })
+    expect(row).toMatchObject({ checked: 5, kinks: 1, verdict: 'good' })
   })
 })
 

@@ -32,7 +32,7 @@ export const activationCases: CaseTable = {
     const x = s.value('x', [3, 8], wide)
     return s.op('Mul', [x, s.op('Sigmoid', [x])])
   },
-  'SiLU, as one operator': { opset: 24, draw: activation('Swish', { alpha: float(1.3) }) },
+  'SiLU, as one operator': { opset: 24, draw: activation('Swish', { alpha: float(1.25) }) },
   Sigmoid: activation('Sigmoid'),
   'Hard sigmoid': activation('HardSigmoid', { alpha: float(1 / 6) }),
   'Hard swish': activation('HardSwish'),

@@ -221,6 +221,7 @@ const normalisations: CaseTable = {
 const others: Record<string, Drawing> = {
   'Dropout, at inference': (s) =>
     s.training('Dropout', [s.op('Tanh', [s.value('x', [2, 6])])], 1, { ratio: float(0.5) })[0]!,
+  'Dropout, as it stands in files': (s) => s.op('Dropout', [s.op('Tanh', [s.value('x', [2, 6])])]),
   Flatten: (s) => s.op('Flatten', [s.value('x', [2, 3, 2, 2])]),
 }
 

@@ -64,6 +64,8 @@ const elementwise: CaseTable = {
     const powers = [2, 3, 0.5, -1, 1].map((power) => s.op('Pow', [x, s.constant([], [power])]))
     return s.op('Concat', powers, { axis: int(0) })
   },
+  'Pow with whole exponents': (s) =>
+    s.op('Pow', [s.value('x', [2, 3], positive), indices(s, [3], [1, 2, -3])]),
   'Squares of negative numbers': (s) => s.op('Pow', [s.value('x', [3, 4]), s.constant([], [2])]),
   'Max of ties': (s) => s.op('Max', [s.value('a', [4], [1, 2, 3, 0]), s.value('b', [4], [1, 2, 1, 4])]),
   'Max of a value with itself': (s) => {

@@ -1,6 +1,7 @@
 import { elementCount } from '../../graph/tensor.ts'
 import { int, intAttribute, intsAttribute, string } from '../../graph/types.ts'
-import type { LoweringPen, LoweringRule, Value } from './pen.ts'
+import type { Value } from './layouts.ts'
+import type { LoweringPen, LoweringRule } from './pen.ts'
 
 /** Adds every row of dy to the row it was read from. Indices may count from the end. */
 export const gatherGradient: LoweringRule = (pen) => {
@@ -12,19 +13,14 @@ export const gatherGradient: LoweringRule = (pen) => {
   const count = elementCount(indices.shape)
   const rows = pen.transpose(pen.reshape(dy, [elementCount(before), count, elementCount(after)]), [1, 0, 2])
   const width = elementCount(before) * elementCount(after)
-  const none = pen.constant(`zeros ${size} ${width}`, () => ({
-    type: 'float32',
-    shape: [size, width],
-    data: new Float32Array(size * width),
-  }))
   const sums = pen.op(
     'ScatterND',
-    [none, places(pen, indices, size, count), pen.reshape(rows, [count, width])],
+    [pen.filled([size, width], 0), places(pen, indices, size, count), pen.reshape(rows, [count, width])],
     [size, width],
     { reduction: string('add') },
   )
   const back = pen.transpose(pen.reshape(sums, [size, elementCount(before), elementCount(after)]), [1, 0, 2])
-  return [pen.reshape(back, shape).name]
+  return [pen.reshape(back, shape)]
 }
 
 /** [count, 1], counted from the start. */

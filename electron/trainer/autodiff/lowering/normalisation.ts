@@ -1,85 +1,94 @@
-import { elementCount } from '../../graph/tensor.ts'
 import { floatAttribute } from '../../graph/types.ts'
-import type { LoweringPen, LoweringRule, Value } from './pen.ts'
+import type { Value } from './layouts.ts'
+import { valuesPerChannel, type Maps } from './maps.ts'
+import type { LoweringPen } from './pen.ts'
+import { maxPoolShares } from './pooling.ts'
+import type { MapWindow } from './window.ts'
 
-/**
- * y = γ · (x − μ) / √(σ² + ε) + β with the statistics of the batch (Ioffe & Szegedy, "Batch Normalization", algorithm 1).
- * The variance is that of the centred values: E[x²] − μ² loses all its digits where the mean is far from 0.
- */
-export const batchNormalizationTraining: LoweringRule = (pen) => {
-  const [x, gamma, beta] = [pen.input(0), pen.input(1), pen.input(2)]
-  const count = elementCount(x.shape) / x.shape[1]!
-  const mean = pen.multiply(sumPerChannel(pen, x), pen.number(1 / count))
-  const centred = pen.subtract(x, perChannel(pen, mean, x))
-  const variance = pen.multiply(dotPerChannel(pen, centred, centred), pen.number(1 / count))
-  const factor = pen.multiply(gamma, inverseDeviation(pen, variance))
-  const y = pen.add(pen.multiply(centred, perChannel(pen, factor, x)), perChannel(pen, beta, x))
-  return [y.name, mean.name, variance.name]
+/** `kestrel::BatchStatistics`: x → mean, variance (biased). */
+export function batchStatistics(pen: LoweringPen, maps: Maps): Value[] {
+  const x = maps.input(0)
+  const mean = pen.multiply(maps.sumPerChannel(x), pen.number(1 / valuesPerChannel(x)))
+  return [mean, maps.variance(x, mean)]
 }
 
 /**
- * The chain rule through the statistics (the same paper, section 3), gathered into dx = a · dy + b · x + c per channel:
- * with r = 1/√(σ² + ε), a = γ · r, b = −a · r · dγ / n, c = −a · dβ / n − b · μ.
+ * y = γ · (x − μ) / √(σ² + ε) + β with the statistics of the batch (Ioffe & Szegedy, "Batch Normalization", algorithm 1),
+ * as one scale and one offset per channel.
  */
-export const batchNormalizationGradient: LoweringRule = (pen) => {
-  const [x, gamma, mean, variance, dy] = [0, 1, 2, 3, 4].map((index) => pen.input(index)) as [
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-  ]
-  const count = elementCount(x.shape) / x.shape[1]!
+export function batchNormalizationTraining(pen: LoweringPen, maps: Maps): Value[] {
+  const [mean, variance] = batchStatistics(pen, maps) as [Value, Value]
+  return [normalised(pen, maps, pen.input(1), pen.input(2), mean, variance), mean, variance]
+}
+
+/** ONNX's `BatchNormalization` with statistics that are there already. */
+export const batchNormalization = (pen: LoweringPen, maps: Maps): Value[] => [
+  normalised(pen, maps, pen.input(1), pen.input(2), pen.input(3), pen.input(4)),
+]
+
+function normalised(
+  pen: LoweringPen,
+  maps: Maps,
+  gamma: Value,
+  beta: Value,
+  mean: Value,
+  variance: Value,
+): Value {
+  const scale = pen.multiply(gamma, inverseDeviation(pen, variance))
+  return maps.affine(maps.input(0), scale, pen.subtract(beta, pen.multiply(mean, scale)))
+}
+
+/** Inputs x, γ, μ, σ², dy. */
+export function batchNormalizationGradient(pen: LoweringPen, maps: Maps): (Value | null)[] {
+  const [x, dy] = [maps.input(0), maps.input(4)]
+  const dbeta = maps.sumPerChannel(dy)
+  const { dgamma, a, b, c } = gradientPerChannel(pen, dbeta, maps.dotPerChannel(dy, x), valuesPerChannel(x))
+  if (!pen.wants(0)) return [null, dgamma, dbeta]
+  return [maps.affine(x, b, c, maps.affine(dy, a, null)), dgamma, dbeta]
+}
+
+/**
+ * `kestrel::PooledNormalizationGradient`: a batch normalisation behind a maximum pooling. Inputs x, γ, μ, σ², dy, the
+ * maxima of x, and the sign that x and γ have been multiplied with (`../peepholes/pooled-normalisation.ts`). A window
+ * hands all of its gradient to its maximum, so the sums over the map are sums over the windows.
+ */
+export function pooledNormalizationGradient(
+  pen: LoweringPen,
+  maps: Maps,
+  window: MapWindow,
+): (Value | null)[] {
+  const [x, dy, maxima, sign] = [maps.input(0), maps.input(4), maps.input(5), pen.input(6)]
+  const dbeta = maps.sumPerChannel(dy)
+  const correlation = maps.dotPerChannel(dy, maxima)
+  const { dgamma, a, b, c } = gradientPerChannel(pen, dbeta, correlation, valuesPerChannel(x))
+  const signed = (value: Value): Value => pen.multiply(value, sign)
+  if (!pen.wants(0)) return [null, signed(dgamma), dbeta]
+  const shares = maxPoolShares(pen, maps, { x, y: maxima, dy: maps.affine(dy, signed(a), null) }, window)
+  return [maps.affine(x, signed(b), signed(c), shares), signed(dgamma), dbeta]
+}
+
+/**
+ * The chain rule through the statistics (Ioffe & Szegedy, section 3), gathered into dx = a · dy + b · x + c per channel:
+ * with r = 1/√(σ² + ε), dγ = r · (Σ dy·x − μ · dβ), a = γ · r, b = −a · r · dγ / n, c = −a · dβ / n − b · μ.
+ */
+function gradientPerChannel(
+  pen: LoweringPen,
+  dbeta: Value,
+  correlation: Value,
+  count: number,
+): { dgamma: Value; a: Value; b: Value; c: Value } {
+  const [gamma, mean, variance] = [pen.input(1), pen.input(2), pen.input(3)]
   const inverse = inverseDeviation(pen, variance)
-  const dbeta = sumPerChannel(pen, dy)
-  const correlation = pen.subtract(dotPerChannel(pen, dy, x), pen.multiply(mean, dbeta))
-  const dgamma = pen.multiply(correlation, inverse)
-  if (!pen.wants(0)) return [null, dgamma.name, dbeta.name]
+  const dgamma = pen.multiply(pen.subtract(correlation, pen.multiply(mean, dbeta)), inverse)
   const a = pen.multiply(gamma, inverse)
-  const b = pen.multiply(pen.multiply(pen.multiply(a, inverse), dgamma), pen.number(-1 / count))
-  const c = pen.subtract(pen.multiply(pen.multiply(a, dbeta), pen.number(-1 / count)), pen.multiply(b, mean))
-  const dx = pen.add(
-    pen.add(pen.multiply(dy, perChannel(pen, a, x)), pen.multiply(x, perChannel(pen, b, x))),
-    perChannel(pen, c, x),
-  )
-  return [dx.name, dgamma.name, dbeta.name]
+  const share = pen.multiply(a, pen.number(-1 / count))
+  const b = pen.multiply(pen.multiply(share, inverse), dgamma)
+  const c = pen.subtract(pen.multiply(share, dbeta), pen.multiply(b, mean))
+  return { dgamma, a, b, c }
 }
 
-const inverseDeviation = (pen: LoweringPen, variance: Value): Value => {
+/** 1/√(σ² + ε). */
+function inverseDeviation(pen: LoweringPen, variance: Value): Value {
   const guarded = pen.add(variance, pen.number(floatAttribute(pen.node, 'epsilon', 1e-5)))
-  const deviation = pen.op('Sqrt', [guarded], guarded.shape)
-  return pen.op('Reciprocal', [deviation], deviation.shape)
-}
-
-/** One number per channel, so that it broadcasts over `like`. */
-export const perChannel = (pen: LoweringPen, value: Value, like: Value): Value =>
-  pen.reshape(
-    value,
-    like.shape.map((size, axis) => (axis === 1 ? size : 1)),
-  )
-
-/** Σ over all axes but 1 → [channels]. */
-export function sumPerChannel(pen: LoweringPen, value: Value): Value {
-  const [batch, channels] = value.shape as [number, number]
-  const places = elementCount(value.shape) / batch / channels
-  if (places === 1) return pen.sum(pen.reshape(value, [batch, channels]), [0])
-  // A product with ones: several times faster than the runtime's sum over the first and the last axis.
-  const ones = pen.constant(`ones ${places}`, () => ({
-    type: 'float32',
-    shape: [places, 1],
-    data: new Float32Array(places).fill(1),
-  }))
-  const rows = pen.reshape(value, [batch * channels, places])
-  const sums = pen.matMul(rows, { name: ones, shape: [places, 1] })
-  return pen.sum(pen.reshape(sums, [batch, channels]), [0])
-}
-
-/** Σ a · b over all axes but 1 → [channels], without writing the products down. */
-export function dotPerChannel(pen: LoweringPen, a: Value, b: Value): Value {
-  const [batch, channels] = a.shape as [number, number]
-  const places = elementCount(a.shape) / batch / channels
-  if (places === 1) return pen.sum(pen.reshape(pen.multiply(a, b), [batch, channels]), [0])
-  const row = pen.reshape(a, [batch * channels, 1, places])
-  const column = pen.reshape(b, [batch * channels, places, 1])
-  return pen.sum(pen.reshape(pen.matMul(row, column), [batch, channels]), [0])
+  return pen.each('Reciprocal', [pen.each('Sqrt', [guarded], guarded)], guarded)
 }

@@ -3,22 +3,27 @@ import type { GraphBuilder } from '../../graph/builder.ts'
 import { elementCount, int64s, scalar } from '../../graph/tensor.ts'
 import { int, ints } from '../../graph/types.ts'
 import type { Attributes, Node, Tensor } from '../../graph/types.ts'
+import type { Layouts, Shape, Value } from './layouts.ts'
 
 /**
- * Writes down what a training operator becomes on a device.
- * @returns per output of the node the value that takes its place; `null` for outputs that nobody reads.
+ * Writes down what a node becomes on a device.
+ * @returns per output the value that takes its place; `null` for outputs that nobody reads.
  */
-export type LoweringRule = (pen: LoweringPen) => (string | null)[]
+export type LoweringRule<Pen = LoweringPen> = (pen: Pen) => (Value | null)[]
 
-export type Shape = readonly number[]
-
-/** A value together with its shape: what is written needs the sizes all the time. */
-export interface Value {
-  name: string
-  shape: Shape
+/** What is known about the graph that is being lowered. */
+export interface LoweringPlace {
+  builder: GraphBuilder
+  layouts: Layouts
+  constants: ConstantPool
+  /** Shape of a value of the original graph. @throws KestrelError `internal` where a size is not known. */
+  shapeOf: (name: string) => Shape
+  /** Entries of a small integer value, where they are known. */
+  integersOf: (name: string) => readonly number[] | undefined
+  isRead: (output: string) => boolean
 }
 
-/** Small constants are shared by everything that is written into one graph. */
+/** Constants are shared by everything that is written into one graph. */
 export class ConstantPool {
   private readonly builder: GraphBuilder
   private readonly known = new Map<string, string>()
@@ -40,73 +45,96 @@ export class ConstantPool {
 /** What a lowering rule knows about the node at hand, and the pens it writes with. */
 export class LoweringPen {
   readonly node: Node
-  readonly builder: GraphBuilder
-  private readonly constants: ConstantPool
-  private readonly valueOf: (name: string) => Value
-  private readonly isRead: (output: string) => boolean
+  protected readonly place: LoweringPlace
 
-  constructor(
-    node: Node,
-    builder: GraphBuilder,
-    constants: ConstantPool,
-    {
-      valueOf,
-      isRead,
-    }: {
-      /** The value that stands for one of the original graph. */
-      valueOf: (name: string) => Value
-      isRead: (output: string) => boolean
-    },
-  ) {
+  constructor(node: Node, place: LoweringPlace) {
     this.node = node
-    this.builder = builder
-    this.constants = constants
-    this.valueOf = valueOf
-    this.isRead = isRead
+    this.place = place
   }
 
+  has(index: number): boolean {
+    return (this.node.inputs[index] ?? '') !== ''
+  }
+
+  /** An input as ONNX has it. */
   input(index: number): Value {
-    return this.valueOf(this.node.inputs[index] ?? '')
+    return this.place.layouts.get(this.node.inputs[index] ?? '', 'plain')
+  }
+
+  /** An input with the channels last: [batch, height, width, channels]. */
+  last(index: number): Value {
+    return this.place.layouts.get(this.node.inputs[index] ?? '', 'last')
+  }
+
+  inputShape(index: number): Shape {
+    return this.place.shapeOf(this.node.inputs[index] ?? '')
+  }
+
+  outputShape(index = 0): Shape {
+    return this.place.shapeOf(this.node.outputs[index] ?? '')
+  }
+
+  /** The entries of an integer input where they are known before the graph runs. */
+  integersOf(index: number): readonly number[] | undefined {
+    return this.place.integersOf(this.node.inputs[index] ?? '')
   }
 
   /** Whether anything reads this output: gradients that nobody asked for are not computed. */
   wants(output: number): boolean {
     const name = this.node.outputs[output] ?? ''
-    return name !== '' && this.isRead(name)
+    return name !== '' && this.place.isRead(name)
   }
 
   op(type: string, inputs: readonly (Value | string)[], shape: Shape, attributes: Attributes = {}): Value {
     const names = inputs.map((input) => (typeof input === 'string' ? input : input.name))
-    return {
-      name: this.builder.node(type, names, attributes, `${this.node.name || this.node.op}/${type}`),
-      shape,
-    }
+    const name = this.place.builder.node(type, names, attributes, `${this.node.name || this.node.op}/${type}`)
+    return { name, shape, layout: 'plain' }
+  }
+
+  /** An element by element operator on a value that lies in any layout; what comes out lies the same way. */
+  each(type: string, inputs: readonly (Value | string)[], like: Value, attributes: Attributes = {}): Value {
+    return { ...this.op(type, inputs, like.shape, attributes), layout: like.layout }
   }
 
   number(value: number): string {
-    return this.constants.get(`number ${value}`, () => scalar(value))
+    return this.place.constants.get(`number ${value}`, () => scalar(value))
   }
 
   integers(values: readonly number[]): string {
-    return this.constants.get(`integers ${values.join(' ')}`, () => int64s(values))
+    return this.place.constants.get(`integers ${values.join(' ')}`, () => int64s(values))
   }
 
   /** A constant that is the same wherever `key` is. */
   constant(key: string, make: () => Tensor): string {
-    return this.constants.get(key, make)
+    return this.place.constants.get(key, make)
   }
 
-  add = (a: Value, b: Value | string): Value => this.op('Add', [a, b], a.shape)
-  subtract = (a: Value, b: Value | string): Value => this.op('Sub', [a, b], a.shape)
-  multiply = (a: Value, b: Value | string): Value => this.op('Mul', [a, b], a.shape)
-  divide = (a: Value, b: Value | string): Value => this.op('Div', [a, b], a.shape)
+  /** A constant that holds one number over and over. */
+  filled(shape: Shape, value: number): Value {
+    const name = this.constant(`filled ${value} ${shape.join(' ')}`, () => ({
+      type: 'float32',
+      shape,
+      data: new Float32Array(elementCount(shape)).fill(value),
+    }))
+    return { name, shape, layout: 'plain' }
+  }
+
+  add = (a: Value, b: Value | string): Value => this.each('Add', [a, b], a)
+  subtract = (a: Value, b: Value | string): Value => this.each('Sub', [a, b], a)
+  multiply = (a: Value, b: Value | string): Value => this.each('Mul', [a, b], a)
+  divide = (a: Value, b: Value | string): Value => this.each('Div', [a, b], a)
+
+  /** 1 where a condition holds, else 0. */
+  mask(type: 'Equal' | 'Greater' | 'GreaterOrEqual', a: Value, b: Value | string): Value {
+    return this.each('Cast', [this.each(type, [a, b], a)], a, { to: int(1) })
+  }
 
   reshape(value: Value, shape: Shape): Value {
     if (elementCount(shape) !== elementCount(value.shape))
       throw new KestrelError('internal', `[${value.shape.join(', ')}] is not [${shape.join(', ')}].`)
-    const same =
-      shape.length === value.shape.length && shape.every((size, axis) => size === value.shape[axis])
-    return same ? value : this.op('Reshape', [value, this.integers(shape)], shape)
+    return String(shape) === String(value.shape)
+      ? value
+      : this.op('Reshape', [value, this.integers(shape)], shape)
   }
 
   transpose(value: Value, order: readonly number[]): Value {
@@ -131,19 +159,21 @@ export class LoweringPen {
     return this.op('Slice', [value, ...bounds], shape)
   }
 
-  /**
-   * Adds `before` and `after` entries to the last axes (as many as the lists are long); negative numbers cut off.
-   */
-  pad(value: Value, before: readonly number[], after: readonly number[], filler = 0): Value {
-    if ([...before, ...after].every((size) => size === 0)) return value
-    const lead = new Array<number>(value.shape.length - before.length).fill(0)
-    const pads = [...lead, ...before, ...lead, ...after]
-    const shape = value.shape.map((size, axis) => {
-      const at = axis - lead.length
-      return at < 0 ? size : size + before[at]! + after[at]!
-    })
-    const inputs = [value, this.integers(pads), ...(filler === 0 ? [] : [this.number(filler)])]
-    return this.op('Pad', inputs, shape)
+  /** Adds `before` and `behind` entries along some axes; negative numbers cut off. */
+  pad(
+    value: Value,
+    axes: readonly number[],
+    before: readonly number[],
+    behind: readonly number[],
+    filler = 0,
+  ): Value {
+    if ([...before, ...behind].every((size) => size === 0)) return value
+    const along = (sizes: readonly number[]): number[] =>
+      value.shape.map((_, axis) => (axes.includes(axis) ? sizes[axes.indexOf(axis)]! : 0))
+    const [first, last] = [along(before), along(behind)]
+    const shape = value.shape.map((size, axis) => size + first[axis]! + last[axis]!)
+    const filling = filler === 0 ? [] : [this.number(filler)]
+    return this.op('Pad', [value, this.integers([...first, ...last]), ...filling], shape)
   }
 
   concat(values: readonly Value[], axis: number): Value {
@@ -165,10 +195,5 @@ export class LoweringPen {
   /** numpy.matmul of values whose leading axes agree. */
   matMul(a: Value, b: Value): Value {
     return this.op('MatMul', [a, b], [...a.shape.slice(0, -1), b.shape.at(-1)!])
-  }
-
-  /** 1 where a condition holds, else 0. */
-  mask(type: 'Equal' | 'Greater' | 'Less', a: Value, b: Value | string): Value {
-    return this.op('Cast', [this.op(type, [a, b], a.shape)], a.shape, { to: int(1) })
   }
 }

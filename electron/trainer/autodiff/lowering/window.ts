@@ -1,52 +1,58 @@
 import { KestrelError } from '#shared/errors/index.ts'
-import { intAttribute, intsAttribute } from '../../graph/types.ts'
-import type { Node } from '../../graph/types.ts'
+import { int, intAttribute, ints, intsAttribute } from '../../graph/types.ts'
+import type { Attributes, Node } from '../../graph/types.ts'
+import { reach, windowOf, type Window } from '../../graph/window.ts'
 
-/** The window of a convolution or pooling over maps, every entry by axis: [height, width]. */
-export interface Window {
-  kernel: readonly number[]
-  strides: readonly number[]
-  dilations: readonly number[]
-  before: readonly number[]
-  after: readonly number[]
+/** How a convolution or pooling slides over maps, every entry by axis: [height, width]. */
+export interface MapWindow extends Window {
   group: number
 }
 
 /**
- * Reads the attributes of a node, whose `auto_pad` has been resolved already.
+ * Reads the attributes of a training operator, whose `auto_pad` has been resolved already.
+ * @param kernel of the weights; the node's own `kernel_shape` where it has none.
  * @throws KestrelError `operator-unsupported` where the window has not two axes.
  */
-export function mapWindow(node: Node, kernel = intsAttribute(node, 'kernel_shape') ?? []): Window {
+export function mapWindow(node: Node, kernel = intsAttribute(node, 'kernel_shape') ?? []): MapWindow {
   if (kernel.length !== 2)
     throw new KestrelError(
       'operator-unsupported',
       `Kestrel trains through windows over height and width only ("${node.name || node.op}" has ${kernel.length} axes).`,
     )
-  const pads = intsAttribute(node, 'pads') ?? [0, 0, 0, 0]
-  return {
-    kernel,
-    strides: intsAttribute(node, 'strides') ?? [1, 1],
-    dilations: intsAttribute(node, 'dilations') ?? [1, 1],
-    before: pads.slice(0, 2),
-    after: pads.slice(2),
-    group: intAttribute(node, 'group', 1),
-  }
+  const { strides, dilations, pads } = windowOf(node, kernel)
+  return { kernel, strides, dilations, pads, group: intAttribute(node, 'group', 1) }
 }
 
-/** Entries from the first to the last that a window touches, along one axis. */
-export const reach = ({ kernel, dilations }: Window, axis: number): number =>
-  (kernel[axis]! - 1) * dilations[axis]! + 1
+export const attributesOf = (window: MapWindow): Attributes => ({
+  kernel_shape: ints(window.kernel),
+  strides: ints(window.strides),
+  dilations: ints(window.dilations),
+  pads: ints(window.pads),
+  group: int(window.group),
+})
 
-/** Entries from the first to the last that `count` windows touch, along one axis. */
-export const span = (window: Window, count: number, axis: number): number =>
-  (count - 1) * window.strides[axis]! + reach(window, axis)
+/** A window that looks at one place at a time: the geometry of a multiplication per channel. */
+export const pointWindow = (group: number): MapWindow => ({
+  kernel: [1, 1],
+  strides: [1, 1],
+  dilations: [1, 1],
+  pads: [0, 0, 0, 0],
+  group,
+})
+
+export const isPoint = ({ kernel }: Window): boolean => kernel.every((size) => size === 1)
+export const isUnpadded = ({ pads }: Window): boolean => pads.every((size) => size === 0)
+export const isDense = ({ strides }: Window): boolean => strides.every((step) => step === 1)
 
 /**
- * Entries behind a map of `size` that `count` windows touch, along one axis. Differs from the padding behind where the
- * windows do not come out even: it is negative where they leave entries of the map out.
+ * Rows behind a map of `size` rows that `count` windows touch, by axis. Differs from the padding behind where the windows
+ * do not come out even: it is negative where they leave rows of the map out.
  */
-export const touchedBehind = (window: Window, size: number, count: number, axis: number): number =>
-  span(window, count, axis) - window.before[axis]! - size
+export const touchedBehind = (window: Window, size: readonly number[], count: readonly number[]): number[] =>
+  size.map(
+    (rows, axis) =>
+      (count[axis]! - 1) * window.strides[axis]! + reach(window, axis) - window.pads[axis]! - rows,
+  )
 
 /** All places in a window, row by row. */
 export const taps = ({ kernel }: Window): { row: number; column: number }[] =>
@@ -57,10 +63,10 @@ export const taps = ({ kernel }: Window): { row: number; column: number }[] =>
 
 /** Whether the windows cover the map like tiles: next to each other, whole, without gaps or padding. */
 export const tiles = (window: Window, size: readonly number[]): boolean =>
-  [0, 1].every(
-    (axis) =>
+  isUnpadded(window) &&
+  size.every(
+    (rows, axis) =>
       window.kernel[axis] === window.strides[axis] &&
       window.dilations[axis] === 1 &&
-      window.before[axis] === 0 &&
-      size[axis]! % window.kernel[axis]! === 0,
+      rows % window.kernel[axis]! === 0,
   )

@@ -28,7 +28,11 @@ const power: GradientRule = (c) => {
   const constant = c.constant(1)
   const exponent = constant && constant.data.length === 1 ? numbers(constant)[0] : undefined
   const byBase = (): string => {
-    if (exponent === undefined) return c.mul(b, c.op('Pow', [a, c.sub(b, 1)]))
+    if (exponent === undefined) {
+      // ONNX lets the exponents be whole numbers, which nothing else can be mixed with.
+      const real = c.inputType(1) === c.inputType(0) ? b : c.op('Cast', [b], { to: int(1) })
+      return c.mul(real, c.op('Pow', [a, c.sub(real, 1)]))
+    }
     if (exponent === 2) return c.mul(a, 2)
     if (exponent === 0.5) return c.div(0.5, y)
     return c.mul(c.op('Pow', [a, c.number(exponent - 1)]), exponent)
@@ -69,6 +73,12 @@ const cast: GradientRule = (c) => {
   return [c.op('Cast', [c.dy], { to: int(dataTypeNumbers[type]) })]
 }
 
+/** As it stands in files: nothing is dropped. */
+const dropout: GradientRule = (c) => {
+  if (c.has(2)) throw c.refusal('drops values by itself when it trains')
+  return pass(c)
+}
+
 export const elementwiseGradients: Record<string, GradientRule> = {
   Add: add,
   Sub: subtract,
@@ -82,6 +92,7 @@ export const elementwiseGradients: Record<string, GradientRule> = {
   Where: where,
   Cast: cast,
   Identity: pass,
-  Dropout: pass,
+  Dropout: dropout,
+  /** The place of a dropout; a training step has a product with a mask there. */
   'kestrel::Dropout': pass,
 }

@@ -1,5 +1,5 @@
 import { intsAttribute } from '../types.ts'
-import type { TrainingOperator } from '../training-operators.ts'
+import type { LoweringOperator, TrainingOperator } from '../training-operators.ts'
 import type { InferRule } from './context.ts'
 
 const shapeFrom =
@@ -21,13 +21,15 @@ const normalise: InferRule = (context) => {
 }
 
 /** Shapes of the training operators (`training-operators.ts`). */
-export const trainingRules: Record<TrainingOperator, InferRule> = {
+export const trainingRules: Record<TrainingOperator | LoweringOperator, InferRule> = {
   ConvInputGradient: shapeFrom('input_shape'),
   ConvWeightGradient: shapeFrom('weight_shape'),
   MaxPoolGradient: likeInput(0),
   AveragePoolGradient: shapeFrom('input_shape'),
   BatchNormalizationTraining: normalise,
   BatchNormalizationGradient: normalise,
+  BatchStatistics: (context) => normalise(context).slice(1),
+  PooledNormalizationGradient: normalise,
   GatherGradient: shapeFrom('input_shape'),
   Dropout: likeInput(0),
 }

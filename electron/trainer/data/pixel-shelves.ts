@@ -1,0 +1,76 @@
+import { rm } from 'node:fs/promises'
+import type { SharedPixels } from './pixel-reader.ts'
+import { RowCache } from './row-cache.ts'
+
+/** Where decoded pictures are put for a run. Pictures are named by their SHA-256 and numbered from 0. */
+export interface Shelf {
+  /** Takes what the cache has of these pictures, numbered from `first` on. @returns for each whether it was there. */
+  load(keys: readonly string[], first: number): Promise<boolean[]>
+  /** @param pixels uint8 planes `[3, height, width]`, copied */
+  put(key: string, number: number, pixels: Uint8Array): void
+  /** Where threads find everything, once all is there. @returns also the place of each of the pictures, -1 for none */
+  finish(keys: readonly string[]): Promise<{ store: SharedPixels['store']; places: number[] }>
+  /** Removes what only this run needed. */
+  clear(): Promise<void>
+}
+
+/** Shared memory, one place per picture; what is decoded goes to the cache, too. */
+export function memoryShelf(cache: RowCache, count: number): Shelf {
+  const length = cache.format.rowBytes
+  const bytes = new SharedArrayBuffer(count * length)
+  const memory = new Uint8Array(bytes)
+  const filled = new Uint8Array(count)
+  return {
+    load: async (keys, first) => {
+      const found = await cache.read(keys, memory.subarray(first * length, (first + keys.length) * length))
+      found.forEach((there, i) => there && (filled[first + i] = 1))
+      return found
+    },
+    put: (key, number, pixels) => {
+      memory.set(pixels, number * length)
+      filled[number] = 1
+      cache.append(key, pixels)
+    },
+    finish: async (keys) => {
+      await cache.flush()
+      return {
+        store: { kind: 'memory', bytes },
+        places: keys.map((_, place) => (filled[place] ? place : -1)),
+      }
+    },
+    clear: () => Promise.resolve(),
+  }
+}
+
+let ownFiles = 0
+
+/**
+ * The file of the cache itself. Where another process is writing to it, a file of this run's own beside it.
+ * @param base path of the cache's files without their endings
+ */
+export async function fileShelf(cache: RowCache, base: string): Promise<Shelf> {
+  const length = cache.format.rowBytes
+  const own = cache.writable
+    ? null
+    : await RowCache.open(`${base}-${process.pid}-${++ownFiles}`, cache.format)
+  const file = own ?? cache
+  return {
+    load: async (keys) => {
+      const piece = own && new Uint8Array(keys.length * length)
+      const found = await cache.read(keys, piece)
+      if (piece)
+        keys.forEach((key, i) => found[i] && file.append(key, piece.subarray(i * length, (i + 1) * length)))
+      return found
+    },
+    put: (key, _number, pixels) => file.append(key, pixels),
+    finish: async (keys) => {
+      await file.flush()
+      return { store: { kind: 'file', path: file.paths[0] }, places: keys.map((key) => file.rowIndex(key)) }
+    },
+    clear: async () => {
+      if (!own) return
+      await own.close()
+      for (const path of own.paths) await rm(path, { force: true })
+    },
+  }
+}
