@@ -64,7 +64,8 @@ export class GraphBuilder {
   /** Adds a node as it stands elsewhere, with other inputs. Returns the names of its outputs; `''` stays. */
   copy(node: Node, inputs: readonly string[]): string[] {
     const outputs = node.outputs.map((name) => (name === '' ? '' : this.unique(name)))
-    this.nodeList.push({ ...node, inputs, outputs })
+    // Runtimes want the names of nodes to be unique as well.
+    this.nodeList.push({ ...node, name: outputs.find((name) => name !== '') ?? '', inputs, outputs })
     return outputs
   }
 
@@ -94,17 +95,21 @@ export class GraphBuilder {
     return renamed
   }
 
-  /** Makes `value` an output of the graph, under the name that `info` gives it. */
-  output(value: string, info: ValueInfo): void {
+  /**
+   * Makes `value` an output of the graph, under the name that `info` gives it.
+   * @returns the name that `value` has from now on.
+   */
+  output(value: string, info: ValueInfo): string {
     const producer = this.nodeList.find((node) => node.outputs.includes(value))
     const listed = this.outputs.some((other) => other.name === value)
     if (value === info.name && !listed) {
       this.outputs.push(info)
-      return
+      return value
     }
     if (this.taken.has(info.name)) this.moveAside(info.name)
     this.taken.add(info.name)
-    if (producer === undefined || listed) {
+    const aside = producer === undefined || listed
+    if (aside) {
       this.nodeList.push({
         name: info.name,
         op: 'Identity',
@@ -117,6 +122,7 @@ export class GraphBuilder {
       this.swap(value, info.name)
     }
     this.outputs.push(info)
+    return aside ? value : info.name
   }
 
   private swap(from: string, to: string): void {

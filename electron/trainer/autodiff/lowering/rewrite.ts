@@ -17,6 +17,9 @@ import { standardRuleFor } from './standard.ts'
 export function rewrite(graph: Graph, { kind, block }: LoweringTarget): Graph {
   const opsets = kind === 'nchwc' ? new Map([...graph.opsets, [blockedDomain, 1]]) : graph.opsets
   const builder = new GraphBuilder(graph.name, opsets)
+  // So that no value has to make way for an output later.
+  for (const { name } of graph.outputs)
+    if (!graph.inputs.some((input) => input.name === name)) builder.unique(name)
   const place = placeOf(graph, builder, block)
   for (const node of graph.nodes) {
     const results =
@@ -28,7 +31,11 @@ export function rewrite(graph: Graph, { kind, block }: LoweringTarget): Graph {
       if (name !== '' && value) place.define(name, value)
     })
   }
-  for (const output of graph.outputs) builder.output(place.layouts.get(output.name, 'plain').name, output)
+  const names = new Map<string, string>()
+  for (const output of graph.outputs) {
+    const { name } = place.layouts.get(output.name, 'plain')
+    names.set(name, builder.output(names.get(name) ?? name, output))
+  }
   const written = builder.build(graph.metadata)
   return kind === 'nchwc' ? fuse(shareCommon(written), place.layouts.maps) : prune(written)
 }
