@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Run } from '#shared/contract/training.ts'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
@@ -26,6 +26,15 @@ export function findRun(project: OpenProject, runId: string): RunRecord {
   const run = project.use(createRunsRepository).find(runId)
   if (!run) throw new KestrelError('not-found', 'This training is not there any more.')
   return run
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
 }
 
 export const hasModel = ({ state }: RunRecord): boolean => state === 'done' || state === 'stopped'
@@ -158,9 +167,15 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
       return run?.facts.testAccuracy ?? null
     },
 
-    /** Leftovers of runs that never became complete. */
+    /** Leftovers of runs that never became complete, and states of trainings that will not go on. */
     async sweep(project: OpenProject): Promise<void> {
-      for (const run of project.use(createRunsRepository).all())
+      const runs = project.use(createRunsRepository).all()
+      const open = new Set(
+        runs.filter(({ state }) => ['running', 'interrupted'].includes(state)).map(({ id }) => id),
+      )
+      for (const id of await namesIn(project.paths.checkpoints))
+        if (!open.has(id)) await rm(join(project.paths.checkpoints, id), { recursive: true, force: true })
+      for (const run of runs)
         if (!hasModel(run) && run.state !== 'running')
           await rm(runFolder(project, run.id), { recursive: true, force: true })
     },

@@ -37,7 +37,7 @@ const loss =
 
 const crossEntropy: LossConfig = { kind: 'cross-entropy', labelSmoothing: 0 }
 const smoothed: LossConfig = { kind: 'cross-entropy', labelSmoothing: 0.1 }
-const hinge: LossConfig = { kind: 'hinge', margin: 1 }
+const hinge: LossConfig = { kind: 'hinge', margin: 1, squared: false }
 
 export const lossCases: CaseTable = {
   'Cross-entropy': loss(crossEntropy),
