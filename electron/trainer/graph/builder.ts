@@ -95,21 +95,17 @@ export class GraphBuilder {
     return renamed
   }
 
-  /**
-   * Makes `value` an output of the graph, under the name that `info` gives it.
-   * @returns the name that `value` has from now on.
-   */
-  output(value: string, info: ValueInfo): string {
+  /** Makes `value` an output of the graph, under the name that `info` gives it. */
+  output(value: string, info: ValueInfo): void {
     const producer = this.nodeList.find((node) => node.outputs.includes(value))
     const listed = this.outputs.some((other) => other.name === value)
     if (value === info.name && !listed) {
       this.outputs.push(info)
-      return value
+      return
     }
     if (this.taken.has(info.name)) this.moveAside(info.name)
     this.taken.add(info.name)
-    const aside = producer === undefined || listed
-    if (aside) {
+    if (producer === undefined || listed) {
       this.nodeList.push({
         name: info.name,
         op: 'Identity',
@@ -122,7 +118,6 @@ export class GraphBuilder {
       this.swap(value, info.name)
     }
     this.outputs.push(info)
-    return aside ? value : info.name
   }
 
   private swap(from: string, to: string): void {

@@ -21,6 +21,7 @@ export function rewrite(graph: Graph, { kind, block }: LoweringTarget): Graph {
   for (const { name } of graph.outputs)
     if (!graph.inputs.some((input) => input.name === name)) builder.unique(name)
   const place = placeOf(graph, builder, block)
+  const given = new Set([...graph.inputs.map(({ name }) => name), ...graph.initialisers.keys()])
   for (const node of graph.nodes) {
     const results =
       (kind === 'nchwc' ? blockedRuleFor(node)?.(new BlockedPen(node, place, block)) : null) ??
@@ -31,10 +32,12 @@ export function rewrite(graph: Graph, { kind, block }: LoweringTarget): Graph {
       if (name !== '' && value) place.define(name, value)
     })
   }
+  // The first output that a value becomes gives it its name; others read it by that.
   const names = new Map<string, string>()
   for (const output of graph.outputs) {
     const { name } = place.layouts.get(output.name, 'plain')
-    names.set(name, builder.output(names.get(name) ?? name, output))
+    builder.output(names.get(name) ?? name, output)
+    if (!given.has(name) && !names.has(name)) names.set(name, output.name)
   }
   const written = builder.build(graph.metadata)
   return kind === 'nchwc' ? fuse(shareCommon(written), place.layouts.maps) : prune(written)
