@@ -27,7 +27,6 @@ export { earlyStoppingSchema, type EarlyStoppingConfig } from './early-stopping.
 export const fittingLimits = {
   epochs: { name: 'The number of epochs', min: 1, max: 10_000, default: 30, whole: true },
   batchSize: { name: 'The batch size', min: 1, max: 1024, default: 32, whole: true },
-  seed: { name: 'The seed', min: 0, max: Number.MAX_SAFE_INTEGER, default: 1, whole: true },
   groupRate: { name: 'The learning rate factor of a group', min: 0, max: 100, default: 1 },
 } as const satisfies Record<string, Limit>
 
@@ -45,7 +44,6 @@ export const fittingConfigSchema = z
     /** Pictures per step. */
     batchSize: limitedOr(fittingLimits.batchSize),
     epochs: limitedOr(fittingLimits.epochs),
-    seed: limitedOr(fittingLimits.seed),
   })
   .superRefine(({ loss, regularisation }, context) => {
     if (loss.kind === 'hinge' && (regularisation.mixup > 0 || regularisation.cutmix > 0))
