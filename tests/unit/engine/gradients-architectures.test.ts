@@ -3,7 +3,7 @@ import { createRandom } from '#shared/domain/random.ts'
 import { gradientName, withGradients } from '#trainer/autodiff/gradient-check.ts'
 import { writeLoss } from '#trainer/autodiff/losses.ts'
 import { bindBatch, trainingForm } from '#trainer/autodiff/training-form.ts'
-import { onnxEngine } from '#trainer/engines/onnx/engine.ts'
+import { bestOnnxEngine } from '#trainer/engines/onnx/engine.ts'
 import { GraphBuilder } from '#trainer/graph/builder.ts'
 import { elementCount, float32, toFloat32 } from '#trainer/graph/tensor.ts'
 import type { Graph, Tensor, ValueInfo } from '#trainer/graph/types.ts'
@@ -67,7 +67,8 @@ function problemOf(id: ArchitectureId, size: number) {
 describe('a small step along the gradient changes the loss by what the gradient says', () => {
   it.each(Object.entries(sizes))('%s', async (id, size) => {
     const { graph, names, feeds } = problemOf(id as ArchitectureId, size)
-    const session = await onnxEngine.open(graph, { threads: 1, purpose: 'training' })
+    const engine = await bestOnnxEngine()
+    const session = await engine.open(graph, { threads: 1, purpose: 'training' })
     try {
       const result = await session.run(feeds)
       const gradients = new Map(names.map((name) => [name, toFloat32(result[gradientName(name)]!)]))
