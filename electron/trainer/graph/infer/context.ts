@@ -3,6 +3,9 @@ import type { DataType, Dimension, Node, ValueInfo } from '../types.ts'
 
 export type Shape = readonly Dimension[] | null
 
+/** Shapes that networks compute with have a handful of entries; larger constants are weights. */
+export const maxContent = 64
+
 export interface Inferred {
   type: DataType | null
   shape: Shape

@@ -1,16 +1,13 @@
 import { numbers } from '../tensor.ts'
 import { trainingDomain } from '../training-operators.ts'
 import type { Dimension, Graph, Node, Tensor, ValueInfo } from '../types.ts'
-import { infoOf, unknown } from './context.ts'
+import { infoOf, maxContent, unknown } from './context.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
 import { elementwiseRules } from './elementwise.ts'
 import { layoutRules } from './layout.ts'
 import { matrixRules } from './matrix.ts'
 import { trainingRules } from './training.ts'
 import { windowRules } from './windows.ts'
-
-/** Shapes that networks compute with have a handful of entries; larger constants are weights. */
-const maxContent = 64
 
 const rules: Record<string, InferRule> = {
   ...elementwiseRules,
@@ -32,6 +29,11 @@ export const knowsOperator = (op: string): boolean => Object.hasOwn(rules, op)
  * Throws `backbone-damaged` where the sizes contradict each other.
  */
 export function inferShapes(graph: Graph): Map<string, ValueInfo> {
+  return new Map([...inferValues(graph)].map(([name, inferred]) => [name, infoOf(name, inferred)]))
+}
+
+/** The same, with the entries of small integer values where they are known: shapes that a network computes itself. */
+export function inferValues(graph: Graph): Map<string, Inferred> {
   const known = new Map<string, Inferred>()
   for (const input of graph.inputs) known.set(input.name, { type: input.type, shape: input.shape })
   for (const [name, value] of graph.initialisers) known.set(name, constantInfo(value))
@@ -42,7 +44,7 @@ export function inferShapes(graph: Graph): Map<string, ValueInfo> {
       if (name !== '') known.set(name, results[index] ?? unknown)
     })
   }
-  return new Map([...known].map(([name, inferred]) => [name, infoOf(name, inferred)]))
+  return known
 }
 
 function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): Inferred[] {

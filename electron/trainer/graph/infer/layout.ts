@@ -1,6 +1,7 @@
+import { numbers } from '../tensor.ts'
 import { intAttribute, intsAttribute } from '../types.ts'
 import type { Dimension } from '../types.ts'
-import { mismatch, unknown } from './context.ts'
+import { maxContent, mismatch, unknown } from './context.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
 import { broadcast, plus, positiveAxis, product } from './dimensions.ts'
 
@@ -184,7 +185,12 @@ const expand: InferRule = (context) => {
 const constantOfShape: InferRule = (context) => {
   const value = context.node.attributes['value']
   const type = value?.kind === 'tensor' ? value.value.type : 'float32'
-  return [{ type, shape: context.input(0).content ?? null }]
+  const shape = context.input(0).content ?? null
+  const [length] = shape ?? []
+  const list = value?.kind === 'tensor' && type === 'int64' && shape?.length === 1
+  if (!list || typeof length !== 'number' || length > maxContent) return [{ type, shape }]
+  const [entry = 0] = numbers(value.value)
+  return [{ type, shape, content: new Array<Dimension>(length).fill(entry) }]
 }
 
 const tile: InferRule = (context) => {
