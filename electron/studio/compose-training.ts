@@ -17,6 +17,7 @@ import { createThresholds } from './predictions/thresholds.ts'
 import type { Thresholds } from './predictions/thresholds.ts'
 import type { OpenProject } from './projects/open-project.ts'
 import { createRunsService } from './runs/service.ts'
+import type { RunsService } from './runs/service.ts'
 import { createTrainerPool } from './trainer-client/pool.ts'
 import type { TrainerPool } from './trainer-client/pool.ts'
 import type { TrainerDeadlines } from './trainer-client/trainer.ts'
@@ -32,6 +33,7 @@ export interface TrainingServices {
   pool: TrainerPool
   backbones: BackboneService
   training: TrainingService
+  runs: RunsService
   exports: ExportsService
   thresholds: Thresholds
 }
@@ -96,7 +98,7 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
   }
 
   return {
-    services: { pool, backbones, training, exports, thresholds },
+    services: { pool, backbones, training, runs, exports, thresholds },
     router: trainingRouter({ training, runs, evaluation, predictions, exports, backbones, sources }),
     engines: async () => (await hello()).engines,
     engineWords() {
@@ -127,6 +129,7 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
     hooks: {
       opened(project) {
         const lost = training.recover(project)
+        runs.sweep(project).catch((error: unknown) => log.warn('leftovers of runs were not removed', error))
         if (lost === 0) return
         bus.publish({
           type: 'notice',
@@ -135,7 +138,6 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
           words:
             'Kestrel ended while it ran. What was computed is kept: press Train, and it goes on from there.',
         })
-        runs.sweep(project).catch((error: unknown) => log.warn('leftovers of runs were not removed', error))
       },
       closing: (project) => predictions.forget(project),
     },

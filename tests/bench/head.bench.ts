@@ -119,6 +119,9 @@ async function oneLabelChanged(context: BenchContext): Promise<BenchResult[]> {
         cacheDir: join(folder, 'cache'),
         runDir,
         warmStartFrom,
+        gradients: null,
+        engine: 'onnx',
+        checkpointDir: null,
       },
       {
         stop: new StopSignal(),

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Run } from '#shared/contract/training.ts'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
@@ -7,7 +7,7 @@ import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
-import { hasCheckpoint, runFolder } from '../training/run-training.ts'
+import { endedEarly, isResumable, runFolder } from '../training/run-training.ts'
 import { isMissing } from '../files.ts'
 
 export interface RunPorts {
@@ -26,6 +26,15 @@ export function findRun(project: OpenProject, runId: string): RunRecord {
   const run = project.use(createRunsRepository).find(runId)
   if (!run) throw new KestrelError('not-found', 'This training is not there any more.')
   return run
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
 }
 
 export const hasModel = ({ state }: RunRecord): boolean => state === 'done' || state === 'stopped'
@@ -74,7 +83,7 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
         message: [run.error.message, run.error.kept].filter(Boolean).join(' '),
         ...(run.error.remedy === undefined ? {} : { remedy: run.error.remedy }),
       },
-      resumable: run.state === 'interrupted' && hasCheckpoint(project, run.id),
+      resumable: isResumable(project, run),
       checks: facts.checks,
       kept: facts.kept,
       stale: run.revision !== project.revision(),
@@ -158,9 +167,15 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
       return run?.facts.testAccuracy ?? null
     },
 
-    /** Leftovers of runs that never became complete. */
+    /** Leftovers of runs that never became complete, and states of trainings that will not go on. */
     async sweep(project: OpenProject): Promise<void> {
-      for (const run of project.use(createRunsRepository).all())
+      const runs = project.use(createRunsRepository).all()
+      const open = new Set(
+        runs.filter((run) => run.state === 'running' || endedEarly(run)).map(({ id }) => id),
+      )
+      for (const id of await namesIn(project.paths.checkpoints))
+        if (!open.has(id)) await rm(join(project.paths.checkpoints, id), { recursive: true, force: true })
+      for (const run of runs)
         if (!hasModel(run) && run.state !== 'running')
           await rm(runFolder(project, run.id), { recursive: true, force: true })
     },

@@ -12,7 +12,7 @@ export const batchWorkerDataSchema = z.object({
   places: z.custom<Int32Array>((value) => value instanceof Int32Array),
   store: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('memory'), bytes: shared }),
-    z.object({ kind: z.literal('file'), path: z.string() }),
+    z.object({ kind: z.literal('file'), descriptor: z.int() }),
   ]),
 })
 

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import type { SharedPixels } from './pixel-reader.ts'
 import { RowCache } from './row-cache.ts'
@@ -10,7 +11,7 @@ export interface Shelf {
   put(key: string, number: number, pixels: Uint8Array): void
   /** Where threads find everything, once all is there. @returns also the place of each of the pictures, -1 for none */
   finish(keys: readonly string[]): Promise<{ store: SharedPixels['store']; places: number[] }>
-  /** Removes what only this run needed. */
+  /** Closes and removes what only this run needed. Safe to call twice. */
   clear(): Promise<void>
 }
 
@@ -54,6 +55,7 @@ export async function fileShelf(cache: RowCache, base: string): Promise<Shelf> {
     ? null
     : await RowCache.open(`${base}-${process.pid}-${++ownFiles}`, cache.format)
   const file = own ?? cache
+  let descriptor: number | null = null
   return {
     load: async (keys) => {
       const piece = own && new Uint8Array(keys.length * length)
@@ -65,9 +67,12 @@ export async function fileShelf(cache: RowCache, base: string): Promise<Shelf> {
     put: (key, _number, pixels) => file.append(key, pixels),
     finish: async (keys) => {
       await file.flush()
-      return { store: { kind: 'file', path: file.paths[0] }, places: keys.map((key) => file.rowIndex(key)) }
+      descriptor ??= openSync(file.paths[0], 'r')
+      return { store: { kind: 'file', descriptor }, places: keys.map((key) => file.rowIndex(key)) }
     },
     clear: async () => {
+      if (descriptor !== null) closeSync(descriptor)
+      descriptor = null
       if (!own) return
       await own.close()
       for (const path of own.paths) await rm(path, { force: true })

@@ -91,10 +91,12 @@ export class PixelStore {
     return data.slice(offset, offset + 3 * this.shared.width * this.shared.height)
   }
 
-  /** Closes and removes files; shared memory goes with the last thread that holds it. Safe to call twice. */
-  async close(): Promise<void> {
-    this.reader.close()
-    await this.shelf.clear()
+  /**
+   * Closes and removes files; shared memory goes with the last thread that holds it. Threads that read from it are to be
+   * closed first. Safe to call twice.
+   */
+  close(): Promise<void> {
+    return this.shelf.clear()
   }
 }
 

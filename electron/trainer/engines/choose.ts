@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts'
 export async function engineFor(id: TrainingEngine): Promise<Engine> {
   switch (id) {
     case 'onnx':
-      return (await import('./onnx/engine.ts')).onnxEngine
+      return (await import('./onnx/engine.ts')).bestOnnxEngine()
     case 'reference':
       return (await import('./reference/engine.ts')).referenceEngine
   }

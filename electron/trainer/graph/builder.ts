@@ -64,7 +64,8 @@ export class GraphBuilder {
   /** Adds a node as it stands elsewhere, with other inputs. Returns the names of its outputs; `''` stays. */
   copy(node: Node, inputs: readonly string[]): string[] {
     const outputs = node.outputs.map((name) => (name === '' ? '' : this.unique(name)))
-    this.nodeList.push({ ...node, inputs, outputs })
+    // Runtimes want the names of nodes to be unique as well.
+    this.nodeList.push({ ...node, name: outputs.find((name) => name !== '') ?? '', inputs, outputs })
     return outputs
   }
 

@@ -16,8 +16,8 @@ export interface FitInput {
   learningRate: (step: number, judged: readonly TrainMetric[]) => number
   /** Share of the old value kept in running statistics (Ioffe & Szegedy 2015), usually 0.9. */
   statisticsKeep: number
-  /** Of the average of the parameters; 0 where none is kept. */
-  averageDecay: number
+  /** Of the average of the parameters at a step counted from 1; 0 where none is kept. */
+  averageDecay: (step: number) => number
   /** Judges the present numbers on the validation pictures; null where there are none. */
   judge: (() => Promise<{ loss: number; accuracy: number }>) | null
   /** Ends the training when it says so, after an epoch has been judged. */
@@ -113,7 +113,7 @@ export async function fit(input: FitInput): Promise<FitOutcome> {
         step: step + 1,
         // At first a plain average, so that the starting values leave no trace.
         statisticsKeep: Math.min(input.statisticsKeep, step / (step + 1)),
-        averageDecay: Math.min(input.averageDecay, (step + 1) / (step + 10)),
+        averageDecay: input.averageDecay(step + 1),
       })
       seconds.steps += (performance.now() - stepBegan) / 1000
       if (!Number.isFinite(figures.loss) || !Number.isFinite(figures.gradientNorm)) {

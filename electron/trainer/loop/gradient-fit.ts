@@ -1,9 +1,11 @@
 import type { TrainMetric } from '#shared/contract/trainer.ts'
 import type { Augmentation } from '#shared/domain/augmentation/index.ts'
 import { shuffledOrder } from '#shared/domain/sampling.ts'
-import { classWeightsOf } from '#shared/domain/training/config.ts'
-import type { FittingConfig } from '#shared/domain/training/config.ts'
-import { rateFactor, shouldStopEarly } from '#shared/domain/training/schedules.ts'
+import { classWeightsOf, rowWeightsOf } from '#shared/domain/training/class-weights.ts'
+import type { EarlyStoppingConfig, FittingConfig } from '#shared/domain/training/config.ts'
+import { shouldStopEarly } from '#shared/domain/training/early-stopping.ts'
+import { averageDecayAt } from '#shared/domain/training/regularisation.ts'
+import { rateFactor } from '#shared/domain/training/schedules.ts'
 import type { ParameterGroup } from '../autodiff/layout.ts'
 import { createOptimiser } from '../autodiff/optimisers/index.ts'
 import { batchesPerEpoch } from '../data/batches.ts'
@@ -98,7 +100,7 @@ export class GradientFit {
     const labels = round.val.map((row) => data.labels[row]!)
     const lossesOf = (curve: readonly TrainMetric[]): number[] =>
       curve.map(({ trainLoss, valLoss }) => valLoss ?? trainLoss)
-    let stream: BatchStream | null = null
+    const streams: BatchStream[] = []
     const { checkpoint } = round
     const { earlyStopping } = regularisation
     try {
@@ -106,26 +108,31 @@ export class GradientFit {
         runner,
         epochs,
         batches: (epoch) => {
-          stream ??= data.learning({
-            order: shuffledOrder(round.train, seed),
-            epochs,
-            firstEpoch: epoch - 1,
-            batchSize,
-            augmentation: this.options.augmentation,
-            seed,
-          })
-          return this.learningBatches(stream, this.rowWeights(round.train))
+          const stream =
+            streams[0] ??
+            data.learning({
+              order: shuffledOrder(round.train, seed),
+              epochs,
+              firstEpoch: epoch - 1,
+              batchSize,
+              augmentation: this.options.augmentation,
+              seed,
+            })
+          streams[0] = stream
+          return this.learningBatches(stream, this.classWeights(round.train))
         },
         learningRate: (step, curve) =>
           fitting.learningRate *
           rateFactor(fitting.schedule, { step, stepsPerEpoch, epochs, losses: lossesOf(curve) }),
         statisticsKeep: STATISTICS_KEEP,
-        averageDecay: regularisation.averageDecay ?? 0,
+        averageDecay: (step) => averageDecayAt(regularisation.averageDecay ?? 0, step),
         judge:
           round.val.length === 0
             ? null
             : async () => judgeLogits(await this.logits(round.val, runner.state.copy()), labels, classes),
-        ...(earlyStopping && { isDone: (curve) => shouldStopEarly(earlyStopping, lossesOf(curve)) }),
+        ...(earlyStopping && {
+          isDone: (curve) => shouldStopEarly(earlyStopping, monitored(earlyStopping, curve)),
+        }),
         hooks: {
           shouldStop: round.shouldStop,
           onEpoch: round.onEpoch,
@@ -139,7 +146,7 @@ export class GradientFit {
         },
       })
     } finally {
-      await stream?.close()
+      for (const stream of streams) await stream.close()
       await runner.dispose()
     }
   }
@@ -167,18 +174,16 @@ export class GradientFit {
     return this.judge.logits(this.judgingBatches(rows), vectors, this.averaged)
   }
 
-  /** Weight of each row in the loss, by its class. */
-  private rowWeights(train: readonly number[]): (row: number) => number {
+  private classWeights(train: readonly number[]): number[] {
     const { data, fitting, classes } = this.options
     const counts = new Array<number>(classes).fill(0)
     for (const row of train) counts[data.labels[row]!]! += 1
-    const weights = classWeightsOf(fitting.classWeights, counts)
-    return (row) => weights[data.labels[row]!]!
+    return classWeightsOf(fitting.classWeights, counts)
   }
 
   private async *learningBatches(
     stream: BatchStream,
-    weightOf: (row: number) => number,
+    classWeights: readonly number[],
   ): AsyncGenerator<TrainingBatch> {
     const { classes, data } = this.options
     for (let batch = await stream.next(); batch; batch = await stream.next()) {
@@ -188,7 +193,7 @@ export class GradientFit {
       yield {
         x: this.trunk ? await this.trunk.run(batch.x, rows) : batch.x,
         targets,
-        weights: Float32Array.from(batch.rows, weightOf),
+        weights: rowWeightsOf(targets, classWeights),
         rows,
       }
       if (batch.last) return
@@ -219,4 +224,11 @@ export class GradientFit {
       this.boundary.set(key, kept)
     }
   }
+}
+
+/** What early stopping looks at: the validation pictures, or the training ones where there are none. */
+function monitored({ monitor }: EarlyStoppingConfig, curve: readonly TrainMetric[]): number[] {
+  return curve.map(({ trainLoss, trainAccuracy, valLoss, valAccuracy }) =>
+    monitor === 'loss' ? (valLoss ?? trainLoss) : (valAccuracy ?? trainAccuracy ?? 0),
+  )
 }

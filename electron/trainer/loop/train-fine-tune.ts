@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
+import { groupRate } from '#shared/domain/training/config.ts'
 import { checkTraining } from '#shared/domain/training/babysitter.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { layoutOf, scatter } from '../autodiff/layout.ts'
@@ -20,9 +21,6 @@ import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
 import { majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
 import { TrainingData } from './training-data.ts'
-
-/** The head is right already and only follows; what adapts are the blocks below it. */
-const HEAD_PACE = 1
 
 /**
  * The `fine-tune` recipe (Howard & Ruder 2018; the order is Keras' own guide's): first the head on frozen features, then
@@ -209,9 +207,10 @@ class Tuning {
   }
 
   private groups(network: ReturnType<typeof attachHead>): ReturnType<typeof groupsOf> {
-    const last = Math.max(...network.parameters.map(({ block }) => block))
-    return groupsOf(network, this.request.gradients!.fitting.regularisation, (block) =>
-      block === last ? HEAD_PACE : 1,
+    const { fitting } = this.request.gradients!
+    const head = Math.max(...network.parameters.map(({ block }) => block))
+    return groupsOf(network, fitting.regularisation, (block) =>
+      groupRate(fitting, block === head ? 'head' : 'base'),
     )
   }
 

@@ -10,8 +10,16 @@ import {
   withClasses,
 } from '../network/index.ts'
 import type { NetworkSpec, TemplateId } from '../network/index.ts'
-import { fittingConfigSchema, optimiserConfigSchema, usualLearningRate } from './config.ts'
-import type { FittingConfig } from './config.ts'
+import {
+  classWeightsSchema,
+  fittingConfigSchema,
+  fittingLimits,
+  optimiserConfigSchema,
+  parseFittingConfig,
+  usualLearningRate,
+} from './config.ts'
+import { limited } from './limits.ts'
+import { learningRateLimit } from './optimisers.ts'
 
 /** Everything that decides the course of a training by gradients: what a run keeps, and what makes it again. */
 export const gradientPlanSchema = z.object({
@@ -27,10 +35,10 @@ export type GradientPlan = z.infer<typeof gradientPlanSchema>
 /** What a person asks for beyond a preset; what is left out stays as the preset has it. */
 export const gradientChangesSchema = z.object({
   optimiser: optimiserConfigSchema.optional(),
-  learningRate: fittingConfigSchema.shape.learningRate.optional(),
-  epochs: fittingConfigSchema.shape.epochs.optional(),
-  batchSize: fittingConfigSchema.shape.batchSize.optional(),
-  classWeights: fittingConfigSchema.shape.classWeights.optional(),
+  learningRate: limited(learningRateLimit).optional(),
+  epochs: limited(fittingLimits.epochs).optional(),
+  batchSize: limited(fittingLimits.batchSize).optional(),
+  classWeights: classWeightsSchema.optional(),
   augmentation: z.enum(augmentationPresets).optional(),
   /** A template's name, or a network written down. */
   network: z.union([z.enum(templateIds), networkSpecSchema]).optional(),
@@ -70,7 +78,7 @@ export function planGradients(
       ? usualLearningRate[optimiser.kind]
       : preset.fitting.learningRate
   return {
-    fitting: fittingConfigSchema.parse({
+    fitting: parseFittingConfig({
       ...preset.fitting,
       learningRate: rate,
       ...(optimiser && { optimiser }),
@@ -97,35 +105,16 @@ const FINE_TUNE = { shown: 12_000, least: 6, most: 20 }
 const epochsFor = ({ shown, least, most }: typeof SCRATCH, pictures: number): number =>
   Math.min(most, Math.max(least, Math.round(shown / Math.max(1, pictures))))
 
-const base = {
-  optimiser: { kind: 'adamw', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, convention: 'pytorch' },
-  schedule: { kind: 'cosine', warmup: 0.1, warmupFrom: 0.01, floor: 0 },
-  loss: { kind: 'cross-entropy', labelSmoothing: 0 },
-  classWeights: 'none',
-  groupRates: {},
-} as const satisfies Partial<FittingConfig>
-
-const regularisation: FittingConfig['regularisation'] = {
-  l1: 0,
-  l2: 0,
-  weightDecay: 0,
-  clipNorm: null,
-  averageDecay: null,
-  mixup: 0,
-  cutmix: 0,
-  earlyStopping: null,
-}
-
 /** "From scratch": minutes on two cores. @param pictures to learn from */
 export function scratchPlan(pictures: number, classes: number): GradientPlan {
   return {
-    fitting: {
-      ...base,
+    fitting: parseFittingConfig({
+      optimiser: { kind: 'adamw' },
       learningRate: 3e-3,
-      regularisation: { ...regularisation, weightDecay: 0.02, averageDecay: 0.99 },
+      regularisation: { weightDecay: 0.02, averageDecay: 0.99 },
       batchSize: 32,
       epochs: epochsFor(SCRATCH, pictures),
-    },
+    }),
     augmentation: presetAugmentation('standard'),
     network: templateNetwork('small-cnn', { size: scratchSize, classes }),
     topBlocks: null,
@@ -135,13 +124,13 @@ export function scratchPlan(pictures: number, classes: number): GradientPlan {
 /** "Careful": adapts the last blocks of a backbone, after the head has been trained. @param pictures to learn from */
 export function fineTunePlan(pictures: number): GradientPlan {
   return {
-    fitting: {
-      ...base,
+    fitting: parseFittingConfig({
+      optimiser: { kind: 'adamw' },
       learningRate: 2e-4,
-      regularisation: { ...regularisation, weightDecay: 0.01, clipNorm: 5, averageDecay: 0.98 },
+      regularisation: { weightDecay: 0.01, clipNorm: 5, averageDecay: 0.98 },
       batchSize: 16,
       epochs: epochsFor(FINE_TUNE, pictures),
-    },
+    }),
     augmentation: presetAugmentation('standard'),
     network: null,
     topBlocks: 5,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, truncate } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -316,10 +316,10 @@ describe('what goes wrong', () => {
   it('with the file of pictures is said in words', async () => {
     const cacheDir = join(work, 'cut')
     const inFile = await openStore({ memoryBudget: 0, cacheDir })
-    const { store } = inFile.shared
     const own = new BatchThreads(inFile.shared, 1)
     expect(await collect(streamOf({}, own))).toEqual(await collect(streamOf()))
-    await truncate(store.kind === 'file' ? store.path : '', 4 * LENGTH)
+    const file = (await readdir(cacheDir)).find((name) => name.endsWith('.rows'))!
+    await truncate(join(cacheDir, file), 4 * LENGTH)
     const asInFile = rows.toSorted((a, b) => inFile.shared.places[a]! - inFile.shared.places[b]!)
     const stream = streamOf({ order: givenOrder(asInFile), augmentation: null }, own)
     expect(await stream.next()).not.toBeNull()
@@ -329,16 +329,23 @@ describe('what goes wrong', () => {
   })
 
   it('with a whole thread ends the stream', async () => {
-    const cacheDir = join(work, 'deleted')
-    const inFile = await openStore({ memoryBudget: 0, cacheDir })
-    await inFile.close()
-    await rm(cacheDir, { recursive: true })
-    const own = new BatchThreads(inFile.shared, 1)
+    // No thread can begin with pictures that are zero pixels wide.
+    const own = new BatchThreads({ ...pixels.shared, width: 0 }, 1)
     const stream = streamOf({}, own)
     await expect(stream.next()).rejects.toMatchObject({ code: 'training-crashed' })
     await expect(streamOf({}, own).next()).rejects.toMatchObject({ code: 'training-crashed' })
     await stream.close()
     await own.close()
+  })
+
+  it('is not that the file of pictures was deleted', async () => {
+    const cacheDir = join(work, 'deleted')
+    const inFile = await openStore({ memoryBudget: 0, cacheDir })
+    await rm(cacheDir, { recursive: true })
+    const own = new BatchThreads(inFile.shared, 1)
+    expect(await collect(streamOf({}, own))).toEqual(await collect(streamOf()))
+    await own.close()
+    await inFile.close()
   })
 
   it('is that the threads were closed under it', async () => {

@@ -75,7 +75,9 @@ describe.each([
     expect(all(store)).toEqual(await expected())
     await store.close()
     const larger = { ...preprocessing, size: { width: 12, height: 11 } }
-    expect(await openStore({ memoryBudget, preprocessing: larger })).toMatchObject({ cached: 0, decoded: 8 })
+    const another = await openStore({ memoryBudget, preprocessing: larger })
+    expect(another).toMatchObject({ cached: 0, decoded: 8 })
+    await another.close()
   })
 
   it('are decoded again where the cache is damaged', async () => {

@@ -45,7 +45,7 @@ export function plainMaps(pen: LoweringPen): Maps {
     dotPerChannel: (a, b) => dotPerChannel(pen, a, b),
     variance(x, mean) {
       const centred = pen.subtract(x, perChannel(mean, x))
-      return pen.multiply(dotPerChannel(pen, centred, centred), pen.number(1 / valuesPerChannel(x)))
+      return pen.divide(dotPerChannel(pen, centred, centred), pen.number(valuesPerChannel(x)))
     },
     spread(x, { strides }) {
       const scales = [1, 1, ...strides]

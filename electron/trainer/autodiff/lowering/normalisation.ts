@@ -8,7 +8,7 @@ import type { MapWindow } from './window.ts'
 /** `kestrel::BatchStatistics`: x → mean, variance (biased). */
 export function batchStatistics(pen: LoweringPen, maps: Maps): Value[] {
   const x = maps.input(0)
-  const mean = pen.multiply(maps.sumPerChannel(x), pen.number(1 / valuesPerChannel(x)))
+  const mean = pen.divide(maps.sumPerChannel(x), pen.number(valuesPerChannel(x)))
   return [mean, maps.variance(x, mean)]
 }
 
@@ -81,7 +81,7 @@ function gradientPerChannel(
   const inverse = inverseDeviation(pen, variance)
   const dgamma = pen.multiply(pen.subtract(correlation, pen.multiply(mean, dbeta)), inverse)
   const a = pen.multiply(gamma, inverse)
-  const share = pen.multiply(a, pen.number(-1 / count))
+  const share = pen.divide(a, pen.number(-count))
   const b = pen.multiply(pen.multiply(share, inverse), dgamma)
   const c = pen.subtract(pen.multiply(share, dbeta), pen.multiply(b, mean))
   return { dgamma, a, b, c }

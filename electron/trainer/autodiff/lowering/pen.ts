@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../../graph/builder.ts'
 import { elementCount, int64s, scalar } from '../../graph/tensor.ts'
 import { int, ints } from '../../graph/types.ts'
 import type { Attributes, Node, Tensor } from '../../graph/types.ts'
-import type { Layouts, Shape, Value } from './layouts.ts'
+import type { Layout, Layouts, Shape, Value } from './layouts.ts'
 
 /**
  * Writes down what a node becomes on a device.
@@ -58,12 +58,18 @@ export class LoweringPen {
 
   /** An input as ONNX has it. */
   input(index: number): Value {
-    return this.place.layouts.get(this.node.inputs[index] ?? '', 'plain')
+    return this.in(index, 'plain')
   }
 
   /** An input with the channels last: [batch, height, width, channels]. */
   last(index: number): Value {
-    return this.place.layouts.get(this.node.inputs[index] ?? '', 'last')
+    return this.in(index, 'last')
+  }
+
+  protected in(index: number, layout: Layout): Value {
+    // Says so where a size is not known.
+    this.inputShape(index)
+    return this.place.layouts.get(this.node.inputs[index] ?? '', layout)
   }
 
   inputShape(index: number): Shape {

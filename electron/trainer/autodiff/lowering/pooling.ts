@@ -30,7 +30,7 @@ export function maxPoolShares(pen: LoweringPen, maps: Maps, { x, y, dy }: Pooled
   const hit = pen.mask('Equal', x, maps.spread(y, window))
   const places = window.kernel[0]! * window.kernel[1]!
   // The mean of the hits, which is never 0, is how many there are divided by the size of the window.
-  const each = pen.divide(pen.multiply(dy, pen.number(1 / places)), maps.meanOfTiles(hit, window))
+  const each = pen.divide(pen.divide(dy, pen.number(places)), maps.meanOfTiles(hit, window))
   return pen.multiply(hit, maps.spread(each, window))
 }
 
@@ -73,19 +73,19 @@ export function averagePoolGradient(pen: LoweringPen, maps: Maps): Value[] {
   const shape = intsAttribute(pen.node, 'input_shape')!
   const size = shape.slice(2)
   const places = window.kernel[0]! * window.kernel[1]!
-  if (tiles(window, size)) return [maps.spread(pen.multiply(maps.input(0), pen.number(1 / places)), window)]
+  if (tiles(window, size)) return [maps.spread(pen.divide(maps.input(0), pen.number(places)), window)]
   const dy = pen.input(0)
   const out = dy.shape.slice(2)
   const withPadding = intAttribute(pen.node, 'count_include_pad', 0) === 1
-  const factors = pen.constant(`shares ${JSON.stringify([window, size, out, withPadding])}`, () =>
-    float32([1, 1, ...out], sharesOfWindows(window, size, out, withPadding)),
+  const counts = pen.constant(`counts ${JSON.stringify([window, size, out, withPadding])}`, () =>
+    float32([1, 1, ...out], valuesOfWindows(window, size, out, withPadding)),
   )
   const ones = pen.filled([shape[1]!, 1, ...window.kernel], 1)
-  return [transposedConvolution(pen, pen.multiply(dy, factors), ones, { ...window, group: shape[1]! }, shape)]
+  return [transposedConvolution(pen, pen.divide(dy, counts), ones, { ...window, group: shape[1]! }, shape)]
 }
 
-/** 1 / (values averaged) of each window. */
-function sharesOfWindows(
+/** How many values each window averages. */
+function valuesOfWindows(
   window: MapWindow,
   size: readonly number[],
   out: readonly number[],
@@ -102,5 +102,5 @@ function sharesOfWindows(
       return reads.filter((read) => read >= -before && read < size[axis]! + behind).length
     }),
   )
-  return counts[0]!.flatMap((rows) => counts[1]!.map((columns) => 1 / Math.max(1, rows * columns)))
+  return counts[0]!.flatMap((rows) => counts[1]!.map((columns) => Math.max(1, rows * columns)))
 }

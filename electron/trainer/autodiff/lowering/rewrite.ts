@@ -17,7 +17,11 @@ import { standardRuleFor } from './standard.ts'
 export function rewrite(graph: Graph, { kind, block }: LoweringTarget): Graph {
   const opsets = kind === 'nchwc' ? new Map([...graph.opsets, [blockedDomain, 1]]) : graph.opsets
   const builder = new GraphBuilder(graph.name, opsets)
+  // So that no value has to make way for an output later.
+  for (const { name } of graph.outputs)
+    if (!graph.inputs.some((input) => input.name === name)) builder.unique(name)
   const place = placeOf(graph, builder, block)
+  const given = new Set([...graph.inputs.map(({ name }) => name), ...graph.initialisers.keys()])
   for (const node of graph.nodes) {
     const results =
       (kind === 'nchwc' ? blockedRuleFor(node)?.(new BlockedPen(node, place, block)) : null) ??
@@ -28,7 +32,13 @@ export function rewrite(graph: Graph, { kind, block }: LoweringTarget): Graph {
       if (name !== '' && value) place.define(name, value)
     })
   }
-  for (const output of graph.outputs) builder.output(place.layouts.get(output.name, 'plain').name, output)
+  // The first output that a value becomes gives it its name; others read it by that.
+  const names = new Map<string, string>()
+  for (const output of graph.outputs) {
+    const { name } = place.layouts.get(output.name, 'plain')
+    builder.output(names.get(name) ?? name, output)
+    if (!given.has(name) && !names.has(name)) names.set(name, output.name)
+  }
   const written = builder.build(graph.metadata)
   return kind === 'nchwc' ? fuse(shareCommon(written), place.layouts.maps) : prune(written)
 }

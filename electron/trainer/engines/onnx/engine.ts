@@ -6,6 +6,7 @@ import { guardPoolPadding } from '../../graph/optimise.ts'
 import type { Graph } from '../../graph/types.ts'
 import { upgradeOpset } from '../../graph/upgrade.ts'
 import type { Engine, SessionOptions } from '../engine.ts'
+import { probeCpu } from './probe.ts'
 import { OnnxSession } from './session.ts'
 
 /** ONNX Runtime on the processor, with training operators lowered to what `target` says it computes best. */
@@ -18,6 +19,9 @@ export const onnxEngineFor = (target: LoweringTarget): Engine => ({
 
 /** With the operators that every build of the runtime has. */
 export const onnxEngine: Engine = onnxEngineFor(standardTarget)
+
+/** With what this processor computes best, found out the first time somebody asks. */
+export const bestOnnxEngine = async (): Promise<Engine> => onnxEngineFor((await probeCpu()).target)
 
 async function open(
   graph: Graph,

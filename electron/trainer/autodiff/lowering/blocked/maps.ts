@@ -51,9 +51,9 @@ const averages = (pen: BlockedPen, x: Value, kernel: readonly number[], strides:
   })
 
 function variance(pen: BlockedPen, x: Value, mean: Value): Value {
-  const share = pen.number(1 / valuesPerChannel(x))
+  const count = pen.number(valuesPerChannel(x))
   const square = pen.multiply(mean, mean)
-  const raw = pen.subtract(pen.multiply(overBatch(pen, partDots(pen, x, x), 1), share), square)
+  const raw = pen.subtract(pen.divide(overBatch(pen, partDots(pen, x, x), 1), count), square)
   const quick = pen.each('Max', [raw, pen.number(0)], raw)
   const epsilon = pen.number(floatAttribute(pen.node, 'epsilon', 1e-5))
   const limit = pen.multiply(pen.add(quick, epsilon), pen.number(farMean))
@@ -61,7 +61,7 @@ function variance(pen: BlockedPen, x: Value, mean: Value): Value {
   return pen.choose(pen.op('Greater', [far, pen.number(0)], []), quick.shape, {
     then: (inner) => {
       const centred = affine(inner, x, inner.filled(mean.shape, 1), inner.each('Neg', [mean], mean))
-      return inner.multiply(overBatch(inner, partDots(inner, centred, centred), 1), share)
+      return inner.divide(overBatch(inner, partDots(inner, centred, centred), 1), count)
     },
     otherwise: (inner) => inner.each('Identity', [quick], quick),
   })

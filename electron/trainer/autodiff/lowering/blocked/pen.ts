@@ -42,7 +42,7 @@ export class BlockedPen extends LoweringPen {
   }
 
   blocked(index: number): Value {
-    return this.place.layouts.get(this.node.inputs[index] ?? '', 'blocked')
+    return this.in(index, 'blocked')
   }
 
   /** An operator of the runtime's own domain; what comes out lies in blocks. */

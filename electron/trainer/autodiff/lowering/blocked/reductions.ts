@@ -14,7 +14,7 @@ export const reduction: BlockedRule = (pen) => {
   const sums =
     over === '2,3' ? sumPerMap(pen, pen.blocked(0)) : blockedMaps(pen).sumPerChannel(pen.blocked(0))
   const count = axes!.reduce((product, axis) => product * shape[axis]!, 1)
-  const result = pen.node.op === 'ReduceMean' ? pen.multiply(sums, pen.number(1 / count)) : sums
+  const result = pen.node.op === 'ReduceMean' ? pen.divide(sums, pen.number(count)) : sums
   return [pen.reshape(result, pen.outputShape())]
 }
 
