@@ -21,7 +21,7 @@ export const referenceEngine: Engine = {
 }
 
 /** Operators of a graph that the reference engine cannot compute, by name (`domain::Operator` outside ONNX's own). */
-function missingOperators(graph: Graph): string[] {
+export function missingOperators(graph: Graph): string[] {
   const missing = graph.nodes.filter(({ domain, op }) => kernelOf(domain, op) === undefined)
   return [...new Set(missing.map(({ domain, op }) => (domain === '' ? op : `${domain}::${op}`)))].sort()
 }
