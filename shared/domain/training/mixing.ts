@@ -85,21 +85,49 @@ export interface MixingBatch {
  */
 export function applyMixing(draw: MixingDraw, batch: MixingBatch): MixingBatch {
   if (draw.kind === 'none') return batch
-  const [rows, , height, width] = batch.shape
+  const { x, shape, targets } = batch
+  return { shape, x: mixPictures(draw, x, shape), targets: mixTargets(draw, targets) }
+}
+
+/** The labels of `applyMixing`. @param targets [rows, classes] */
+export const mixTargets = (draw: MixingDraw, targets: Float32Array): Float32Array =>
+  draw.kind === 'none'
+    ? targets
+    : blendRows(targets, draw.partners, draw.keep, new Float32Array(targets.length))
+
+/**
+ * The pictures of `applyMixing`.
+ * @param into another array as long as `x`, which the result is written to
+ * @throws RangeError as `applyMixing`
+ */
+export function mixPictures(
+  draw: MixingDraw,
+  x: Float32Array,
+  shape: MixingBatch['shape'],
+  into: Float32Array = new Float32Array(x.length),
+): Float32Array {
+  const [rows, , height, width] = shape
+  if (draw.kind === 'none') {
+    into.set(x)
+    return into
+  }
   if (draw.partners.length !== rows)
     throw new RangeError(`The mixing was drawn for ${draw.partners.length} rows, the batch has ${rows}.`)
-  const targets = blendRows(batch.targets, draw.partners, draw.keep)
-  if (draw.kind === 'mixup') return { ...batch, x: blendRows(batch.x, draw.partners, draw.keep), targets }
+  if (draw.kind === 'mixup') return blendRows(x, draw.partners, draw.keep, into)
   const { left, top, right, bottom } = draw.box
   if (!(left >= 0 && left <= right && right <= width && top >= 0 && top <= bottom && bottom <= height))
     throw new RangeError(`The box ${left}, ${top}, ${right}, ${bottom} is not inside ${width} × ${height}.`)
-  return { ...batch, x: pasteBoxes(batch, draw.partners, draw.box), targets }
+  return pasteBoxes(x, shape, draw.partners, draw.box, into)
 }
 
 /** keep · row + (1 − keep) · partner. */
-function blendRows(values: Float32Array, partners: readonly number[], keep: number): Float32Array {
+function blendRows(
+  values: Float32Array,
+  partners: readonly number[],
+  keep: number,
+  mixed: Float32Array,
+): Float32Array {
   const length = values.length / partners.length
-  const mixed = new Float32Array(values.length)
   const rest = 1 - keep
   partners.forEach((partner, row) => {
     const [own, other] = [row * length, partner * length]
@@ -108,9 +136,14 @@ function blendRows(values: Float32Array, partners: readonly number[], keep: numb
   return mixed
 }
 
-function pasteBoxes({ x, shape }: MixingBatch, partners: readonly number[], box: Box): Float32Array {
-  const [, channels, height, width] = shape
-  const mixed = x.slice()
+function pasteBoxes(
+  x: Float32Array,
+  [, channels, height, width]: MixingBatch['shape'],
+  partners: readonly number[],
+  box: Box,
+  mixed: Float32Array,
+): Float32Array {
+  mixed.set(x)
   partners.forEach((partner, row) => {
     for (let channel = 0; channel < channels; channel++) {
       const [own, other] = [row * channels + channel, partner * channels + channel]
