@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { augmentationSchema } from '#shared/domain/augmentation/index.ts'
 import { preprocessingSchema } from '#shared/domain/preprocessing/definition.ts'
+import type { MixingDraw } from '#shared/domain/training/mixing.ts'
 import type { WireError } from '#shared/errors/index.ts'
 
 const shared = z.custom<SharedArrayBuffer>((value) => value instanceof SharedArrayBuffer)
@@ -35,6 +36,7 @@ export interface BatchPlan {
   /** Place of its first picture within the epoch. */
   first: number
   rows: Int32Array
+  mixing: MixingDraw
 }
 
 export type ToBatchWorker =

@@ -9,6 +9,7 @@ import { preprocessFile } from '#imaging/prepare.ts'
 import { presetAugmentation } from '#shared/domain/augmentation/index.ts'
 import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
 import { givenOrder, shuffledOrder } from '#shared/domain/sampling.ts'
+import { applyMixing } from '#shared/domain/training/mixing.ts'
 import { BatchThreads } from '#trainer/data/batch-threads.ts'
 import { batchesPerEpoch, BatchStream, type Batch, type BatchStreamOptions } from '#trainer/data/batches.ts'
 import { fillBatch } from '#trainer/data/fill-batch.ts'
@@ -125,7 +126,7 @@ describe('a stream of batches', () => {
       [0, 4, 8].map((first) => {
         const rows = options.order(epoch).slice(first, first + 4)
         const x = new Float32Array(rows.length * LENGTH)
-        fillBatch(reader, recipe, { epoch, first, rows }, x)
+        fillBatch(reader, recipe, { epoch, first, rows, mixing: { kind: 'none' } }, x)
         return x
       }),
     )
@@ -143,6 +144,27 @@ describe('a stream of batches', () => {
       expect(seen).toEqual(expected)
       await own.close()
     }
+  })
+
+  it('mixes the pictures of a batch with each other, and says how', async () => {
+    const plain = await collect(streamOf())
+    for (const mixing of [
+      { mixup: 0.4, cutmix: 0 },
+      { mixup: 0, cutmix: 1 },
+    ]) {
+      const mixed = await collect(streamOf({ mixing }))
+      expect(mixed.map(({ rows }) => rows)).toEqual(plain.map(({ rows }) => rows))
+      for (const [i, { x, mixing: draw }] of mixed.entries()) {
+        expect(draw.kind).toBe(mixing.mixup > 0 ? 'mixup' : 'cutmix')
+        const { x: before, rows } = plain[i]!
+        const shape = [rows.length, 3, size.height, size.width] as const
+        const targets = new Float32Array(rows.length)
+        expect(x).toEqual(applyMixing(draw, { x: before, shape, targets }).x)
+      }
+      // Anywhere, as the rest.
+      expect(await collect(streamOf({ mixing, from: { epoch: 1, batch: 2 } }))).toEqual(mixed.slice(5))
+    }
+    expect(plain.every(({ mixing }) => mixing.kind === 'none')).toBe(true)
   })
 
   it('goes on anywhere as if it had never stopped', async () => {
@@ -238,7 +260,8 @@ describe('threads', () => {
     const own = new BatchThreads(pixels.shared, 2)
     const stream = own.addRecipe({ ...size, scaling: preprocessing, augmentation: null, seed: 1 })
     const buffer = own.takeBuffer(LENGTH)
-    const fill = () => own.fill(stream, buffer, { epoch: 0, first: 0, rows: Int32Array.of(0) })
+    const fill = () =>
+      own.fill(stream, buffer, { epoch: 0, first: 0, rows: Int32Array.of(0), mixing: { kind: 'none' } })
     const wait = (...waits: boolean[]): number => {
       for (const waited of waits) own.noteWait(waited)
       return own.size
