@@ -38,7 +38,7 @@ const loss =
 const crossEntropy: LossConfig = { kind: 'cross-entropy', labelSmoothing: 0 }
 const smoothed: LossConfig = { kind: 'cross-entropy', labelSmoothing: 0.1 }
 const hinge: LossConfig = { kind: 'hinge', margin: 1, squared: false }
-const squaredHinge: LossConfig = { kind: 'hinge', margin: 1, squared: true }
+const squaredHinge: LossConfig = { ...hinge, squared: true }
 
 export const lossCases: CaseTable = {
   'Cross-entropy': loss(crossEntropy),
