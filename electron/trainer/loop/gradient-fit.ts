@@ -4,6 +4,7 @@ import { shuffledOrder } from '#shared/domain/sampling.ts'
 import { classWeightsOf, rowWeightsOf } from '#shared/domain/training/class-weights.ts'
 import type { EarlyStoppingConfig, FittingConfig } from '#shared/domain/training/config.ts'
 import { shouldStopEarly } from '#shared/domain/training/early-stopping.ts'
+import { mixTargets } from '#shared/domain/training/mixing.ts'
 import { averageDecayAt } from '#shared/domain/training/regularisation.ts'
 import { rateFactor } from '#shared/domain/training/schedules.ts'
 import type { ParameterGroup } from '../autodiff/layout.ts'
@@ -116,6 +117,7 @@ export class GradientFit {
               firstEpoch: epoch - 1,
               batchSize,
               augmentation: this.options.augmentation,
+              mixing: regularisation,
               seed,
             })
           streams[0] = stream
@@ -188,8 +190,9 @@ export class GradientFit {
     const { classes, data } = this.options
     for (let batch = await stream.next(); batch; batch = await stream.next()) {
       const rows = batch.rows.length
-      const targets = new Float32Array(rows * classes)
-      batch.rows.forEach((row, i) => (targets[i * classes + data.labels[row]!] = 1))
+      const own = new Float32Array(rows * classes)
+      batch.rows.forEach((row, i) => (own[i * classes + data.labels[row]!] = 1))
+      const targets = mixTargets(batch.mixing, own)
       yield {
         x: this.trunk ? await this.trunk.run(batch.x, rows) : batch.x,
         targets,

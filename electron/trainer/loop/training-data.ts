@@ -3,6 +3,7 @@ import type { Augmentation } from '#shared/domain/augmentation/index.ts'
 import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
 import { givenOrder } from '#shared/domain/sampling.ts'
 import type { EpochOrder } from '#shared/domain/sampling.ts'
+import type { MixingStrengths } from '#shared/domain/training/mixing.ts'
 import { BatchThreads } from '../data/batch-threads.ts'
 import { BatchStream } from '../data/batches.ts'
 import { PixelStore } from '../data/pixels.ts'
@@ -76,9 +77,10 @@ export class TrainingData {
     firstEpoch: number
     batchSize: number
     augmentation: Augmentation
+    mixing: MixingStrengths
     seed: number
   }): BatchStream {
-    const { order, epochs, firstEpoch, batchSize, augmentation, seed } = options
+    const { order, epochs, firstEpoch, batchSize, augmentation, mixing, seed } = options
     return new BatchStream(this.threads, {
       ...this.common(),
       order,
@@ -88,6 +90,7 @@ export class TrainingData {
       smallestBatch: Math.min(8, batchSize),
       from: { epoch: firstEpoch, batch: 0 },
       augmentation,
+      mixing: { mixup: mixing.mixup, cutmix: mixing.cutmix },
       seed,
     })
   }
