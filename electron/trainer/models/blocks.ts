@@ -22,6 +22,8 @@ export interface Block {
  */
 type Kind = 'filter' | 'point' | 'dense' | 'join'
 
+type Shapes = ReadonlyMap<string, ValueInfo>
+
 /** A layer with weights and what goes with it: its normalisation, activation, pooling, excitation. */
 interface Unit {
   kind: Kind
@@ -47,7 +49,7 @@ export const findBlocks = (backbone: Graph): Block[] => blocksIn(settleShapes(ba
 /** The same for a graph whose shapes are settled: the nodes of the blocks are those of the graph. */
 export function blocksIn(graph: Graph): Block[] {
   const shapes = inferShapes(graph)
-  const groups = withoutLoneFilters(grouped(unitsOf(graph)))
+  const groups = withoutLoneFilters(grouped(unitsOf(graph, shapes)))
   const blocks: Omit<Block, 'stage'>[] = []
   let nodes: Node[] = []
   groups.forEach((group, index) => {
@@ -101,13 +103,13 @@ const isNormalisation = (node: Node): boolean =>
 const isLayout = (node: Node): boolean => ['Transpose', 'Reshape', 'Identity'].includes(node.op)
 
 /** Cuts the network into layers with weights, each with what goes with it. */
-function unitsOf(graph: Graph): Unit[] {
+function unitsOf(graph: Graph, shapes: Shapes): Unit[] {
   const constants = constantValues(graph)
   const units: Unit[] = []
   /** What goes with the next layer: at the beginning, and normalisation after a join. */
   let leading: Stretch[] = []
   for (const stretch of stretches(graph)) {
-    const kind = kindOf(stretch, graph, constants)
+    const kind = kindOf(stretch, { graph, shapes, constants })
     const last = units.at(-1)
     if (kind !== null) {
       units.push({
@@ -149,7 +151,10 @@ function constantValues(graph: Graph): Set<string> {
 }
 
 /** What a stretch is, null where it has no layer with weights, or only weighs maps by what they show. */
-function kindOf(stretch: Stretch, graph: Graph, constants: ReadonlySet<string>): Kind | null {
+function kindOf(
+  stretch: Stretch,
+  { graph, shapes, constants }: { graph: Graph; shapes: Shapes; constants: ReadonlySet<string> },
+): Kind | null {
   const weighted = stretch.nodes.filter(
     (node) =>
       node.domain === '' &&
@@ -163,9 +168,9 @@ function kindOf(stretch: Stretch, graph: Graph, constants: ReadonlySet<string>):
     const excites = last.op === 'Mul' && last.inputs.every((name) => !constants.has(name))
     return excites ? null : 'join'
   }
-  if (layer.op === 'Gemm') return 'dense'
+  if (shapes.get(stretch.output)?.shape?.length === 2) return 'dense'
   const kernel = graph.initialisers.get(layer.inputs[1] ?? '')?.shape ?? []
-  return kernel.slice(2).some((size) => size > 1) && layer.op !== 'MatMul' ? 'filter' : 'point'
+  return layer.op !== 'MatMul' && kernel.slice(2).some((size) => size > 1) ? 'filter' : 'point'
 }
 
 /** Puts units together: one filter, join or dense layer in each group, and the points that belong to it. */

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   activationNames,
@@ -6,6 +7,7 @@ import {
   templateNetwork,
   type ActivationName,
   type NetworkSpec,
+  type NetworkSpecInput,
 } from '#shared/domain/network/index.ts'
 import { createRandom } from '#shared/domain/random.ts'
 import { inferShapes } from '#trainer/graph/infer/index.ts'
@@ -119,6 +121,66 @@ describe('a network built from its description', () => {
     expect(first).toEqual(again)
     const starts = [...first, ...other].map((weights) => weights[0])
     expect(new Set(starts).size).toBe(starts.length)
+  })
+
+  test('of any layers in any order does what its description says, or is refused as that says', async () => {
+    const whole = (min: number, max: number) => fc.integer({ min, max })
+    const padding = fc.oneof(whole(0, 2), fc.constantFrom('same' as const, 'valid' as const))
+    const window = { size: whole(1, 5), stride: whole(1, 3), padding }
+    const inner = fc.oneof(
+      fc.record({ type: fc.constant('conv' as const), filters: whole(1, 5), bias: fc.boolean(), ...window }),
+      fc.record({ type: fc.constant('depthwise-conv' as const), bias: fc.boolean(), ...window }),
+      fc.record({ type: fc.constant('separable-conv' as const), filters: whole(1, 5), ...window }),
+      fc.record({ type: fc.constant('pool' as const), kind: fc.constantFrom('max', 'average'), ...window }),
+      fc.record({ type: fc.constant('activation' as const), function: fc.constantFrom(...activationNames) }),
+      fc.record({ type: fc.constant('squeeze-excite' as const), reduction: whole(1, 8) }),
+      fc.record({ type: fc.constantFrom('batch-norm' as const) }),
+    )
+    const layer = fc.oneof(
+      { weight: 4, arbitrary: inner },
+      fc.record({
+        type: fc.constant('residual' as const),
+        layers: fc.array(inner, { minLength: 1, maxLength: 3 }),
+      }),
+    )
+    const end = fc.constantFrom(
+      { type: 'flatten' as const },
+      { type: 'global-pool' as const, kind: 'max' as const },
+    )
+    const drawn = fc.record({
+      width: whole(4, 16),
+      height: whole(4, 16),
+      layers: fc.array(layer, { minLength: 1, maxLength: 5 }),
+      end,
+    })
+    let [built, refused] = [0, 0]
+    await fc.assert(
+      fc.asyncProperty(drawn, async ({ width, height, layers, end: last }) => {
+        const spec = network([...layers, last, { type: 'fc', units: 3 }] as NetworkSpecInput['layers'], {
+          width,
+          height,
+        })
+        const { problem, parameters, statistics } = describeNetwork(spec)
+        if (problem !== null) {
+          expect(() => buildNetwork(spec, { seed: 1 })).toThrow(problem.message)
+          refused++
+          return
+        }
+        const made = buildNetwork(spec, { seed: 1 })
+        expect(totals(made)).toEqual({ parameters, statistics })
+        const result = await runGraph(optimiseForInference(made.graph), draw(3 * height * width), [
+          1,
+          3,
+          height,
+          width,
+        ])
+        expect(result.shape).toEqual([1, 3])
+        built++
+      }),
+      { seed: 11, numRuns: 120 },
+    )
+    // Enough of both, or the test would say little.
+    expect(Math.min(built, refused)).toBeGreaterThan(20)
   })
 
   test('a layer that does not fit is refused in words', () => {
