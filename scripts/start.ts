@@ -6,6 +6,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { canOpenWindows } from './lib/display.ts'
 import { fetchElectron, findElectron } from './lib/electron-binary.ts'
+import { nodeFlags } from './lib/node24.mjs'
 import { root } from './lib/stamp.mjs'
 
 const flags = process.argv.slice(2)
@@ -53,6 +54,7 @@ else {
   if (outcome !== '') console.error(`${outcome} Kestrel opens in the browser instead.`)
   const args = passedOn.filter((flag) => flag !== '--no-sandbox')
   process.exitCode = await run(process.execPath, [
+    ...nodeFlags,
     join(root, 'out', 'node', 'cli.mjs'),
     'serve',
     '--open',

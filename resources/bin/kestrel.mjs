@@ -5,7 +5,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findNode } from '../../scripts/lib/node24.mjs'
+import { findNode, nodeFlags } from '../../scripts/lib/node24.mjs'
 import { buildState } from '../../scripts/lib/stamp.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -26,7 +26,7 @@ if (state !== 'fresh') {
   if (build.status !== 0) console.error('Going on with the last build that worked.')
 }
 
-const child = spawn(node, [join(root, 'out', 'node', 'cli.mjs'), ...process.argv.slice(2)], {
+const child = spawn(node, [...nodeFlags, join(root, 'out', 'node', 'cli.mjs'), ...process.argv.slice(2)], {
   stdio: 'inherit',
 })
 // A terminal sends Ctrl+C to both; here it only has to be survived until the command has ended in its own way.

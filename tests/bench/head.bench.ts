@@ -8,7 +8,7 @@ import { stratifiedSplit } from '#shared/domain/splits.ts'
 import { trainHead } from '#trainer/head/train-head.ts'
 import { minimise } from '#trainer/head/lbfgs.ts'
 import { settled } from '#trainer/head/path.ts'
-import { SoftmaxProblem } from '#trainer/head/problem.ts'
+import { HeadProblem } from '#trainer/head/problem.ts'
 import { StopSignal } from '#trainer/host/context.ts'
 import { prepareBackbone } from '#trainer/models/backbone.ts'
 import type { Bench, BenchContext, BenchResult } from './types.ts'
@@ -41,7 +41,7 @@ async function coldFit(): Promise<BenchResult[]> {
     const row = Math.floor(at / features)
     return centres[labels[row]! * features + (at % features)]! + random.float() * 3.4 - 1.7
   })
-  const problem = await SoftmaxProblem.open(x, labels, features, classes)
+  const problem = await HeadProblem.open(x, labels, features, classes)
   const all = problem.rowSet(() => true)
   let evaluations = 0
   const fit = async (): Promise<void> => {
@@ -119,6 +119,9 @@ async function oneLabelChanged(context: BenchContext): Promise<BenchResult[]> {
         cacheDir: join(folder, 'cache'),
         runDir,
         warmStartFrom,
+        gradients: null,
+        engine: 'onnx',
+        checkpointDir: null,
       },
       {
         stop: new StopSignal(),

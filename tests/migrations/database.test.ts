@@ -130,6 +130,25 @@ describe('versions', () => {
     expect(db.sql.prepare("SELECT count(*) FROM pragma_table_info('labels')").pluck().get()).toBe(5)
   })
 
+  test('runs on the pixels are called from scratch since the second version', () => {
+    const folder = temporaryFolder()
+    const old = openProjectDatabase(folder, { migrations: migrations.slice(0, 1) })
+    const insert = old.sql.prepare(
+      `INSERT INTO runs (id, number, name, state, config, classes, created_at, revision)
+       VALUES (?, ?, 'a', 'done', ?, '[]', 0, 0)`,
+    )
+    insert.run('a', 1, JSON.stringify({ recipe: 'pixels', backboneId: null, seed: 7 }))
+    insert.run('b', 2, JSON.stringify({ recipe: 'head', backboneId: 'pixels', seed: 1 }))
+    old.close()
+    const db = openProjectDatabase(folder)
+    onTestFinished(() => db.close())
+    const configs = db.sql.prepare<[], string>('SELECT config FROM runs ORDER BY id').pluck().all()
+    expect(configs.map((config) => JSON.parse(config) as unknown)).toEqual([
+      { recipe: 'scratch', backboneId: null, seed: 7 },
+      { recipe: 'head', backboneId: 'pixels', seed: 1 },
+    ])
+  })
+
   const kept = join('tests', 'fixtures', 'databases')
   const versions = existsSync(kept) ? readdirSync(kept).filter((name) => name.endsWith('.db')) : []
   test('a database of every released version is kept', () => {

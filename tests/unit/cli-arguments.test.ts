@@ -18,7 +18,33 @@ describe('kestrel run', () => {
       testFolder: null,
       labels: null,
       exports: [],
+      changes: {},
+      network: null,
+      engine: 'onnx',
       json: false,
+    })
+  })
+
+  it('takes what a training by gradients can be told', () => {
+    expect(
+      parse(
+        'run p --out d --recipe scratch --network my.json --optimizer nesterov --lr 1e-2 --epochs 7 --batch-size 8 --class-weights balanced --augment strong --engine reference --device cpu',
+      ),
+    ).toMatchObject({
+      recipe: 'scratch',
+      network: 'my.json',
+      engine: 'reference',
+      changes: {
+        optimiser: { kind: 'nesterov', momentum: 0.9 },
+        learningRate: 0.01,
+        epochs: 7,
+        batchSize: 8,
+        classWeights: 'balanced',
+        augmentation: 'strong',
+      },
+    })
+    expect(parse('run p --out d --recipe fine-tune --top-blocks 2')).toMatchObject({
+      changes: { topBlocks: 2 },
     })
   })
 
@@ -59,6 +85,11 @@ describe('the other commands', () => {
       project: 'p',
       open: true,
     })
+    expect(parse('resume d --json')).toEqual({ name: 'resume', folder: 'd', json: true })
+    expect(parse('gradcheck Conv --engine onnx')).toEqual({
+      ...{ name: 'gradcheck', only: 'Conv', engine: 'onnx', json: false },
+    })
+    expect(parse('gradcheck')).toMatchObject({ only: null, engine: 'reference' })
     expect(parse('doctor --json')).toEqual({ name: 'doctor', json: true })
     expect(parse('backbones')).toMatchObject({ action: { kind: 'list' } })
     expect(parse('backbones add net.onnx')).toMatchObject({ action: { kind: 'add', file: 'net.onnx' } })
@@ -102,6 +133,14 @@ describe('wrong usage says one plain line', () => {
       'run a --out d --recipe scratch --backbone b',
       '--recipe scratch works without a backbone: leave out --backbone.',
     ],
+    ['run a --out d --recipe head --lr 1', 'belong to --recipe fine-tune or scratch.'],
+    ['run a --out d --epochs 3', 'belong to --recipe fine-tune or scratch.'],
+    ['run a --out d --recipe fine-tune --network lenet-5', '--network belongs to --recipe scratch'],
+    ['run a --out d --recipe scratch --lr fast', '--lr is a number above 0 and up to 100'],
+    ['run a --out d --recipe scratch --optimizer lion', '--optimizer is one of sgd, momentum,'],
+    ['run a --out d --recipe scratch --device moon', '--device is one of cpu; "moon" is not.'],
+    ['resume', 'DIR is missing.'],
+    ['gradcheck a b', 'One name is enough, found also "b".'],
     ['predict --model m', 'PATH is missing: which pictures or folders?'],
     ['predict a', '--model EXPORT_OR_PROJECT is missing.'],
     ['predict a --model m --json --csv f', '--json and --csv are two ways to answer: choose one.'],

@@ -27,6 +27,8 @@ const result: RunResult = {
   split: { train: 5, val: 2, test: 4 },
   timings: { import_s: 1, features_s: 0, train_s: 1, evaluate_s: 0, export_s: 0, total_s: 2.25 },
   metrics: { val: null, test: metrics },
+  curves: [{ step: 1, trainLoss: 0.5, trainAccuracy: 0.75, valLoss: null, valAccuracy: null }],
+  checks: [{ id: 'finite', verdict: 'good', message: 'All numbers stayed finite.' }],
   exports: [],
 }
 

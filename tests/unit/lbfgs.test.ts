@@ -57,7 +57,7 @@ describe('minimise (L-BFGS)', () => {
   it('stops when asked, with the point of that iteration', async () => {
     const seen: number[] = []
     const result = await minimise(rosenbrock, Float64Array.of(-1.2, 1), {
-      onIteration: (iteration, value) => {
+      onIteration: (iteration, { value }) => {
         seen.push(value)
         return iteration < 4
       },

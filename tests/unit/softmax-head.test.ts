@@ -5,7 +5,7 @@ import { fitHead } from '#trainer/head/fit.ts'
 import { outOfFold } from '#trainer/head/folds.ts'
 import { minimise } from '#trainer/head/lbfgs.ts'
 import { strengthGrid, type FitControl } from '#trainer/head/path.ts'
-import { SoftmaxProblem } from '#trainer/head/problem.ts'
+import { HeadProblem, statistics } from '#trainer/head/problem.ts'
 import { applyScaling, fromRaw, measureScaling, toRaw } from '#trainer/head/scaling.ts'
 
 interface Golden {
@@ -24,12 +24,12 @@ const golden = JSON.parse(
   readFileSync(new URL('../fixtures/golden/softmax-head.json', import.meta.url), 'utf8'),
 ) as Golden
 
-const open: SoftmaxProblem[] = []
+const open: HeadProblem[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((problem) => problem.dispose()))
 })
 async function problemOf(x: Float32Array, labels: Int32Array, features: number, classes: number) {
-  const problem = await SoftmaxProblem.open(x, labels, features, classes, 1)
+  const problem = await HeadProblem.open(x, labels, features, classes, { threads: 1 })
   open.push(problem)
   return problem
 }
@@ -124,7 +124,6 @@ describe('softmax regression', () => {
       (point) => problem.evaluate(point, first, 0.01),
       new Float64Array(problem.parameters),
     )
-    await problem.evaluate(fit.point, first, 0.01)
     const part = await problemOf(x.slice(0, 60 * 4), labels.slice(0, 60), 4, 3)
     const alone = await minimise(
       (point) =>
@@ -136,8 +135,13 @@ describe('softmax regression', () => {
       new Float64Array(part.parameters),
     )
     expect(fit.value).toBeCloseTo(alone.value, 5)
-    expect(problem.statistics(rest)!.accuracy).toBeGreaterThan(0.9)
-    expect(problem.statistics(problem.rowSet(() => false))).toBeNull()
+    expect(statistics(fit.reached, rest)!.accuracy).toBeGreaterThan(0.9)
+    expect(
+      statistics(
+        fit.reached,
+        problem.rowSet(() => false),
+      ),
+    ).toBeNull()
   })
 })
 
@@ -230,13 +234,15 @@ describe('fitHead', () => {
     expect(fit.tried.find(({ points }) => points[0] === fit.selection)!.valLogLoss).toBe(Math.min(...losses))
   })
 
-  it('has nothing to keep when it is stopped before the first strength was judged', async () => {
-    const { control } = collecting(1)
+  it('has a model after its first step, with validation pictures and without', async () => {
     const data = clouds(120, 10, 3, 2)
-    await expect(headOf(data, 10, 3, () => false, { control })).rejects.toMatchObject({ code: 'stopped' })
-    const early = await headOf(data, 10, 3, (row) => row % 4 === 0, { control: collecting(1).control })
-    expect(early.tried).toHaveLength(1)
-    expect(early.final).toBe(early.selection)
+    for (const isVal of [() => false, (row: number) => row % 4 === 0]) {
+      const early = await headOf(data, 10, 3, isVal, { control: collecting(1).control })
+      expect(early.stopped).toBe('asked')
+      expect(early.tried).toHaveLength(1)
+      expect(early.final).toBe(early.selection)
+      expect(early.tried[0]!.valAccuracy).toBeGreaterThan(0.5)
+    }
   })
 
   it('refuses features that are not numbers', async () => {

@@ -66,6 +66,8 @@ describe('the outcome of a training', () => {
     timings: { features_s: 0, train_s: 0, evaluate_s: 0 },
     stopped: null,
     features: { cached: 0, computed: 3 },
+    checks: [],
+    kept: null,
   }
 
   it('is one row per picture, and figures from these rows', () => {

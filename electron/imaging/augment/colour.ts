@@ -1,8 +1,5 @@
 import type { ColourChange } from '#shared/domain/augmentation/index.ts'
 
-/** What a colour change does to one pixel, before gamma: a matrix of three rows [r, g, b, offset]. */
-export type ColourMatrix = Float64Array
-
 /** Luma of ITU-R BT.601, as Pillow's mode L and most of the field. */
 const LUMA = [0.299, 0.587, 0.114] as const
 const STEPS = 256
@@ -11,9 +8,9 @@ const STEPS = 256
  * Contrast, brightness, saturation and hue in one: all are linear, and grey stays grey in the last two.
  *
  * @param mean mean luma of the picture, 0–255, about which contrast stretches
- * @param into written to, `[3, 4]`
+ * @param into written to: rows red, green, blue of [r, g, b, offset]
  */
-export function colourMatrix(change: ColourChange, mean: number, into: ColourMatrix): ColourMatrix {
+export function colourMatrix(change: ColourChange, mean: number, into: Float32Array): void {
   const { contrast, brightness, saturation, hue } = change
   // Rodrigues' rotation about (1, 1, 1) / √3: the diagonal, the entry behind it and the one before it, going round.
   const [cos, sin] = [Math.cos(hue), Math.sin(hue) / Math.sqrt(3)]
@@ -29,7 +26,6 @@ export function colourMatrix(change: ColourChange, mean: number, into: ColourMat
       into[row * 4 + column] = contrast * (saturation * turn(column) + (1 - saturation) * LUMA[column]!)
     into[row * 4 + 3] = offset
   }
-  return into
 }
 
 /**
@@ -55,54 +51,14 @@ export function meanLuma(pixels: Uint8Array, offset: number, plane: number): num
   return mean
 }
 
-const matrix = new Float64Array(12)
 const table = new Float32Array(STEPS + 1)
 
 /**
- * Changes planes of grey levels in place and keeps them within 0–255.
- *
- * @param values float32 planes `[3, plane]` from `offset` on
- * @param mean see `colourMatrix`
+ * Bends grey levels in place.
+ * @param values float32 within 0–255, `length` of them from `offset` on
  */
-export function changeColours(
-  values: Float32Array,
-  offset: number,
-  plane: number,
-  change: ColourChange,
-  mean: number,
-): void {
-  const { contrast, brightness, saturation, hue, gamma } = change
-  colourMatrix(change, mean, matrix)
-  if (saturation !== 1 || hue !== 0) mixChannels(values, offset, plane)
-  else if (contrast !== 1 || brightness !== 0) stretch(values, offset, 3 * plane, contrast, matrix[3]!)
-  if (gamma !== 1) bend(values, offset, 3 * plane, gammaTable(gamma, table))
-}
-
-export const changesNothing = ({ contrast, brightness, saturation, hue, gamma }: ColourChange): boolean =>
-  contrast === 1 && brightness === 0 && saturation === 1 && hue === 0 && gamma === 1
-
-const within = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value)
-
-function mixChannels(values: Float32Array, offset: number, plane: number): void {
-  const [rr, rg, rb, r0] = [matrix[0]!, matrix[1]!, matrix[2]!, matrix[3]!]
-  const [gr, gg, gb, g0] = [matrix[4]!, matrix[5]!, matrix[6]!, matrix[7]!]
-  const [br, bg, bb, b0] = [matrix[8]!, matrix[9]!, matrix[10]!, matrix[11]!]
-  const end = offset + plane
-  for (let at = offset; at < end; at++) {
-    const red = values[at]!
-    const green = values[at + plane]!
-    const blue = values[at + 2 * plane]!
-    values[at] = within(rr * red + rg * green + rb * blue + r0)
-    values[at + plane] = within(gr * red + gg * green + gb * blue + g0)
-    values[at + 2 * plane] = within(br * red + bg * green + bb * blue + b0)
-  }
-}
-
-function stretch(values: Float32Array, offset: number, length: number, factor: number, add: number): void {
-  for (let at = offset; at < offset + length; at++) values[at] = within(values[at]! * factor + add)
-}
-
-function bend(values: Float32Array, offset: number, length: number, levels: Float32Array): void {
+export function bendGreys(values: Float32Array, offset: number, length: number, gamma: number): void {
+  const levels = gammaTable(gamma, table)
   for (let at = offset; at < offset + length; at++) {
     const value = values[at]!
     const level = value | 0

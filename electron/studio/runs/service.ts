@@ -7,7 +7,7 @@ import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
-import { hasCheckpoint, runFolder } from '../training/run-training.ts'
+import { endedEarly, isResumable, runFolder } from '../training/run-training.ts'
 import { isMissing } from '../files.ts'
 
 export interface RunPorts {
@@ -83,7 +83,7 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
         message: [run.error.message, run.error.kept].filter(Boolean).join(' '),
         ...(run.error.remedy === undefined ? {} : { remedy: run.error.remedy }),
       },
-      resumable: run.state === 'interrupted' && hasCheckpoint(project, run.id),
+      resumable: isResumable(project, run),
       checks: facts.checks,
       kept: facts.kept,
       stale: run.revision !== project.revision(),
@@ -171,7 +171,7 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
     async sweep(project: OpenProject): Promise<void> {
       const runs = project.use(createRunsRepository).all()
       const open = new Set(
-        runs.filter(({ state }) => ['running', 'interrupted'].includes(state)).map(({ id }) => id),
+        runs.filter((run) => run.state === 'running' || endedEarly(run)).map(({ id }) => id),
       )
       for (const id of await namesIn(project.paths.checkpoints))
         if (!open.has(id)) await rm(join(project.paths.checkpoints, id), { recursive: true, force: true })

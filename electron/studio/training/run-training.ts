@@ -42,9 +42,16 @@ export const rateName = ({ recipe, backboneId }: Pick<TrainConfig, 'recipe' | 'b
 const checkpointPlace = (project: OpenProject, runId: string): string =>
   join(project.paths.checkpoints, runId)
 
-/** Whether a training that was interrupted can go on from where it was. */
+/** Whether a training left a state behind. */
 export const hasCheckpoint = (project: OpenProject, runId: string): boolean =>
   existsSync(checkpointPlace(project, runId))
+
+/** Ended without a model: stopped early, or its process was killed. */
+export const endedEarly = ({ state }: RunRecord): boolean => state === 'interrupted' || state === 'failed'
+
+/** Whether it can go on from where it was. */
+export const isResumable = (project: OpenProject, run: RunRecord): boolean =>
+  endedEarly(run) && hasCheckpoint(project, run.id)
 
 async function checkpointFolder(project: OpenProject, runId: string): Promise<string> {
   const folder = checkpointPlace(project, runId)

@@ -14,7 +14,7 @@ import { checkPlan } from './checks.ts'
 import { freezeRun } from './freeze.ts'
 import { frozenPlan, leftOut, planTraining } from './plan.ts'
 import type { TrainingPlan } from './plan.ts'
-import { hasCheckpoint, rateName, runTraining } from './run-training.ts'
+import { hasCheckpoint, isResumable, rateName, runTraining } from './run-training.ts'
 import { findWarmStart } from './warm-start.ts'
 import type { RunTrainingPorts } from './run-training.ts'
 
@@ -241,7 +241,7 @@ export function createTrainingService(ports: TrainingPorts) {
       const runs = project.use(createRunsRepository)
       const run = runs.find(runId)
       if (!run) throw new KestrelError('not-found', 'This training is not there any more.')
-      if (run.state !== 'interrupted' || !hasCheckpoint(project, runId))
+      if (!isResumable(project, run))
         throw new KestrelError('bad-request', 'This training left nothing to go on from.', {
           remedy: 'Train again.',
         })

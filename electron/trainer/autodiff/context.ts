@@ -205,11 +205,6 @@ export class GradientContext {
     return this.mask(this.op('Greater', [a, b]))
   }
 
-  /** −1, 0 or 1. Two comparisons: ONNX Runtime's Sign takes several times as long on large maps. */
-  sign(value: string): string {
-    return this.sub(this.above(value, 0), this.above(0, value))
-  }
-
   /** 1.0 where a equals b. */
   equal(a: Operand, b: Operand): string {
     return this.mask(this.op('Equal', [a, b]))

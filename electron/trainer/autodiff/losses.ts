@@ -24,7 +24,7 @@ export interface LossValues {
 /** Writes a loss down. Every operator in it has a gradient rule. */
 export function writeLoss(config: LossConfig, place: LossPlace): LossValues {
   const perRow =
-    config.kind === 'cross-entropy' ? crossEntropy(place, config.labelSmoothing) : hinge(place, config.margin)
+    config.kind === 'cross-entropy' ? crossEntropy(place, config.labelSmoothing) : hinge(place, config)
   const { builder, rowWeights } = place
   const rows = builder.constant('loss/rows', int64s([0]))
   const whole = { keepdims: int(0) }
@@ -71,10 +71,14 @@ function crossEntropy({ builder, logits, targets, classes }: LossPlace, smoothin
 }
 
 /**
- * Σ_{k ≠ y} max(0, sₖ − s_y + margin) per row, [batch] (Weston & Watkins 1999, as CS231n states it). With soft targets the
+ * Σ_{k ≠ y} max(0, sₖ − s_y + margin) per row, [batch] (Weston & Watkins 1999; as the textbook's "multiclass SVM loss"; `squared`
+ * squares each term). PyTorch's `MultiMarginLoss` is this divided by the number of classes. With soft targets the
  * score of the truth is the expected one, and each other class counts by how little it is meant: (1 − tₖ).
  */
-function hinge({ builder, logits, targets }: LossPlace, margin: number): string {
+function hinge(
+  { builder, logits, targets }: LossPlace,
+  { margin, squared }: { margin: number; squared: boolean },
+): string {
   const columns = builder.constant('loss/columns', int64s([1]))
   const truth = builder.node(
     'ReduceSum',
@@ -89,39 +93,37 @@ function hinge({ builder, logits, targets }: LossPlace, margin: number): string 
     {},
     'loss/late',
   )
+  const cost = squared ? builder.node('Mul', [late, late], {}, 'loss/squared') : late
   const others = builder.node('Sub', [builder.constant('loss/one', scalar(1)), targets], {}, 'loss/others')
   return builder.node(
     'ReduceSum',
-    [builder.node('Mul', [late, others], {}, 'loss/counted'), columns],
+    [builder.node('Mul', [cost, others], {}, 'loss/counted'), columns],
     { keepdims: int(0) },
     'loss/rows_loss',
   )
 }
 
-/** Rows whose most meant class has the highest logit; a tie counts as right for both. Rows of weight 0 are left out. */
+/**
+ * Rows whose most meant class has the highest logit. Of equal logits the first is the answer, as everywhere in Kestrel: a
+ * network that says the same for every class is right by chance, not always. Rows of weight 0 are left out.
+ */
 function countCorrect({ builder, logits, targets, rowWeights }: LossPlace): string {
-  const columns = builder.constant('correct/columns', int64s([1]))
-  const rows = builder.constant('correct/rows', int64s([0]))
-  const drop = { keepdims: int(0) }
+  const top = { axis: int(1), keepdims: int(0) }
+  const meant = builder.node('ArgMax', [targets], top, 'correct/meant')
+  const answer = builder.node('ArgMax', [logits], top, 'correct/answer')
   const mask = (condition: string): string =>
     builder.node('Cast', [condition], { to: int(1) }, 'correct/mask')
-  const meant = builder.node('ReduceMax', [targets, columns], { keepdims: int(1) }, 'correct/meant')
-  const isMeant = mask(builder.node('Equal', [targets, meant], {}, 'correct/is_meant'))
-  const top = builder.node('ReduceMax', [logits, columns], { keepdims: int(1) }, 'correct/top')
-  const isTop = mask(builder.node('Equal', [logits, top], {}, 'correct/is_top'))
-  const both = builder.node(
-    'ReduceMax',
-    [builder.node('Mul', [isMeant, isTop], {}, 'correct/both'), columns],
-    drop,
-    'correct/right',
-  )
+  const right = mask(builder.node('Equal', [answer, meant], {}, 'correct/right'))
   const counts = mask(
     builder.node('Greater', [rowWeights, builder.constant('correct/zero', scalar(0))], {}, 'correct/weighs'),
   )
   return builder.node(
     'ReduceSum',
-    [builder.node('Mul', [both, counts], {}, 'correct/counted'), rows],
-    drop,
+    [
+      builder.node('Mul', [right, counts], {}, 'correct/counted'),
+      builder.constant('correct/rows', int64s([0])),
+    ],
+    { keepdims: int(0) },
     'correct/count',
   )
 }

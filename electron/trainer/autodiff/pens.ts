@@ -13,13 +13,17 @@ export class Pens {
   private readonly constants = new Map<string, string>()
   private readonly wide = new Map<string, string>()
 
-  constructor(builder: GraphBuilder) {
+  private readonly prefix: string
+
+  /** @param prefix of the names of what is written, for who reads the graph. */
+  constructor(builder: GraphBuilder, prefix = 'gradient') {
     this.builder = builder
+    this.prefix = prefix
   }
 
   op(type: string, inputs: readonly (string | number)[], attributes: Attributes = {}): string {
     const names = inputs.map((input) => (typeof input === 'number' ? this.number(input) : input))
-    return this.builder.node(type, names, attributes, `gradient/${type}`)
+    return this.builder.node(type, names, attributes, `${this.prefix}/${type}`)
   }
 
   /**
@@ -29,7 +33,7 @@ export class Pens {
   number(value: number): string {
     return this.once(`number ${value}`, () => {
       const near = Math.fround(value)
-      const constant = (part: number): string => this.builder.constant('gradient/number', scalar(part))
+      const constant = (part: number): string => this.builder.constant(`${this.prefix}/number`, scalar(part))
       const rest = value - near
       return rest === 0 || !Number.isFinite(rest)
         ? constant(near)
@@ -39,7 +43,7 @@ export class Pens {
 
   integers(values: readonly number[]): string {
     return this.once(`integers ${values.join(',')}`, () =>
-      this.builder.constant('gradient/integers', int64s(values)),
+      this.builder.constant(`${this.prefix}/integers`, int64s(values)),
     )
   }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { augmentationSchema } from '#shared/domain/augmentation/index.ts'
 import { preprocessingSchema } from '#shared/domain/preprocessing/definition.ts'
+import type { MixingDraw } from '#shared/domain/training/mixing.ts'
 import type { WireError } from '#shared/errors/index.ts'
 
 const shared = z.custom<SharedArrayBuffer>((value) => value instanceof SharedArrayBuffer)
@@ -12,7 +13,7 @@ export const batchWorkerDataSchema = z.object({
   places: z.custom<Int32Array>((value) => value instanceof Int32Array),
   store: z.discriminatedUnion('kind', [
     z.object({ kind: z.literal('memory'), bytes: shared }),
-    z.object({ kind: z.literal('file'), path: z.string() }),
+    z.object({ kind: z.literal('file'), descriptor: z.int() }),
   ]),
 })
 
@@ -35,6 +36,7 @@ export interface BatchPlan {
   /** Place of its first picture within the epoch. */
   first: number
   rows: Int32Array
+  mixing: MixingDraw
 }
 
 export type ToBatchWorker =

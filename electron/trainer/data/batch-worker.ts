@@ -51,7 +51,6 @@ port.on('message', (message: ToBatchWorker) => {
       return
     }
     case 'end':
-      reader.close()
       port.close()
   }
 })

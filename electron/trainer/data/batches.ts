@@ -1,6 +1,8 @@
 import type { Scaling } from '#imaging/augment/index.ts'
 import { isOff, type Augmentation, type Size } from '#shared/domain/augmentation/index.ts'
+import { createRandom } from '#shared/domain/random.ts'
 import type { EpochOrder } from '#shared/domain/sampling.ts'
+import { drawMixing, type MixingDraw, type MixingStrengths } from '#shared/domain/training/mixing.ts'
 import { stoppedError } from '../host/context.ts'
 import type { BatchPlan } from './batch-messages.ts'
 import type { BatchBuffer, BatchThreads } from './batch-threads.ts'
@@ -21,7 +23,9 @@ export interface BatchStreamOptions {
   scaling: Scaling
   /** null: pictures as they are. */
   augmentation: Augmentation | null
-  /** Of the augmentation. */
+  /** Pictures of a batch mixed with each other; default: not. */
+  mixing?: MixingStrengths
+  /** Of augmentation and mixing. */
   seed: number
   ahead?: number
 }
@@ -36,6 +40,8 @@ export interface Batch extends BatchPosition {
   /** float32 `[rows, 3, height, width]` in shared memory; the next call of `next` writes over it. */
   x: Float32Array
   rows: Int32Array
+  /** How `x` was mixed; targets are to be mixed alike (`mixTargets`). */
+  mixing: MixingDraw
   /** Whether it is the last of its epoch. */
   last: boolean
 }
@@ -110,11 +116,11 @@ export class BatchStream {
     if (error) throw error
     this.ordered.shift()
     this.given = head.buffer
-    const { epoch, batch, rows, last } = head.planned
+    const { epoch, batch, rows, mixing, last } = head.planned
     this.upNext = last ? { epoch: epoch + 1, batch: 0 } : { epoch, batch: batch + 1 }
     const { width, height } = this.options.size
     const x = head.buffer.values.subarray(0, rows.length * 3 * width * height)
-    return { x, rows, epoch, batch, last }
+    return { x, rows, mixing, epoch, batch, last }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void> {
@@ -150,8 +156,8 @@ export class BatchStream {
       const { done, value: planned } = this.plans.next()
       if (done) return
       const buffer = this.free.pop()!
-      const { epoch, first, rows } = planned
-      const outcome = this.threads.fill(this.recipe, buffer, { epoch, first, rows })
+      const { epoch, first, rows, mixing } = planned
+      const outcome = this.threads.fill(this.recipe, buffer, { epoch, first, rows, mixing })
       const ordered: Ordered = { planned, buffer, outcome, settled: false }
       void outcome.then(() => (ordered.settled = true))
       this.ordered.push(ordered)
@@ -170,14 +176,17 @@ export function batchesPerEpoch(
 }
 
 function* plans(options: BatchStreamOptions): Generator<Planned, void> {
-  const { order, epochs, batchSize, from = { epoch: 0, batch: 0 } } = options
+  const { order, epochs, batchSize, size, seed, from = { epoch: 0, batch: 0 } } = options
+  const strengths = options.mixing ?? { mixup: 0, cutmix: 0 }
   for (let epoch = from.epoch; epoch < epochs; epoch++) {
     const all = order(epoch)
     const batches = batchesPerEpoch(all.length, options)
     for (let batch = epoch === from.epoch ? from.batch : 0; batch < batches; batch++) {
       const first = batch * batchSize
       const rows = all.slice(first, first + batchSize)
-      yield { epoch, batch, first, rows, last: batch === batches - 1 }
+      const random = createRandom(seed, `mixing ${epoch} ${batch}`)
+      const mixing = drawMixing(random, strengths, [rows.length, 3, size.height, size.width])
+      yield { epoch, batch, first, rows, mixing, last: batch === batches - 1 }
     }
   }
 }

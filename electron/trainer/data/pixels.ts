@@ -7,7 +7,7 @@ import { hashedName } from '#shared/util/feature-cache-format.ts'
 import { stoppedError, type StopSignal } from '../host/context.ts'
 import { NetworkPool } from './network-pool.ts'
 import { PixelReader, type SharedPixels } from './pixel-reader.ts'
-import { fileShelf, memoryShelf, type Shelf } from './pixel-shelves.ts'
+import { fileShelf, freeBytesOf, memoryShelf, type Shelf } from './pixel-shelves.ts'
 import { RowCache } from './row-cache.ts'
 
 const GIBIBYTE = 2 ** 30
@@ -25,6 +25,8 @@ export interface PixelJob {
    * Default: an eighth of the machine's memory, at most 1 GiB.
    */
   memoryBudget?: number
+  /** What the disk has; default: asked for. */
+  freeBytes?: number
   stop: StopSignal
   /** `rate`: pictures decoded per second, null while all come from the cache. */
   onProgress: (done: number, total: number, rate: number | null) => void
@@ -91,10 +93,12 @@ export class PixelStore {
     return data.slice(offset, offset + 3 * this.shared.width * this.shared.height)
   }
 
-  /** Closes and removes files; shared memory goes with the last thread that holds it. Safe to call twice. */
-  async close(): Promise<void> {
-    this.reader.close()
-    await this.shelf.clear()
+  /**
+   * Closes and removes files; shared memory goes with the last thread that holds it. Threads that read from it are to be
+   * closed first. Safe to call twice.
+   */
+  close(): Promise<void> {
+    return this.shelf.clear()
   }
 }
 
@@ -143,7 +147,9 @@ class Filling {
       })
     }
     job.onProgress(this.cached, job.images.length, null)
-    if (missing.length > 0) await this.decode(missing, shelf)
+    if (missing.length === 0) return
+    shelf.expect(missing.length * length, job.freeBytes ?? (await freeBytesOf(job.cacheDir)))
+    await this.decode(missing, shelf)
   }
 
   /** @param places place of each of the keys. @returns place of each row, shared. */

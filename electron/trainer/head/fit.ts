@@ -7,11 +7,12 @@ import {
   fitPath,
   refitPath,
   settled,
+  sideBySide,
   silent,
   strengthGrid,
 } from './path.ts'
 import type { Cut, FitControl, Tried } from './path.ts'
-import type { SoftmaxProblem } from './problem.ts'
+import type { HeadProblem } from './problem.ts'
 
 /** Folds for choosing the strength where there are no validation pictures. */
 const INNER_FOLDS = 5
@@ -26,7 +27,7 @@ export interface WarmStart {
 }
 
 export interface HeadInput {
-  problem: SoftmaxProblem
+  problem: HeadProblem
   /** Per row of the problem: learns from it in choosing (`train`), judges the choice (`val`). Both in the final fit. */
   validation: readonly boolean[]
   labels: Int32Array
@@ -34,6 +35,11 @@ export interface HeadInput {
   keys: readonly string[]
   seed: number
   grid?: readonly number[]
+  /**
+   * What the strength is chosen by: the validation pictures, or cross-validation among the training pictures, where the
+   * validation pictures have no say in anything but their own figures. Without validation pictures always the latter.
+   */
+  chooseBy?: 'validation' | 'folds'
   warm?: WarmStart | null
   control?: FitControl
 }
@@ -50,89 +56,110 @@ export interface HeadFit {
 }
 
 /**
- * Fits the head: strength chosen on the validation pictures (or by inner folds when there are none), then fitted again
- * on training + validation. Stopped early, it gives the best so far by validation log loss.
+ * Fits the head: strength chosen, then fitted again on training + validation. Stopped early, it gives the best so far by
+ * what the strength is chosen by.
  */
 export async function fitHead(input: HeadInput): Promise<HeadFit> {
-  const { problem, validation, control = silent, warm } = input
+  const { problem, validation, control = silent, warm, chooseBy = 'validation' } = input
+  const steps = { taken: 0 }
   const train = problem.rowSet((row) => !validation[row])
   const val = problem.rowSet((row) => validation[row] === true)
-  const cuts = val.total > 0 ? [{ fit: train, judge: val }] : innerCuts(input)
-  const everything: Cut = { fit: problem.rowSet(() => true), judge: problem.rowSet(() => false) }
+  const none = problem.rowSet(() => false)
+  const byFolds = val.total === 0 || chooseBy === 'folds'
+  const cuts = byFolds ? innerCuts(input) : [{ fit: train, judge: val }]
+  const everything: Cut = { fit: problem.rowSet(() => true), judge: none }
 
   if (cuts.length === 0 || train.total === 0) {
     const start = warm?.final ?? new Float64Array(problem.parameters)
-    const fit = await fitOne(problem, everything, defaultStrength, start, control, 0, settled)
+    const fit = await fitOne(problem, everything, defaultStrength, start, {
+      control,
+      steps,
+      precision: settled,
+    })
     return {
       final: fit.point,
       selection: fit.point,
       chosen: defaultStrength,
       tried: [],
-      steps: fit.steps,
+      steps: steps.taken,
       stopped: fit.stopped,
     }
   }
 
-  const usable = warm && val.total > 0 && warm.byStrength.size > 0 ? warm : null
+  const usable = warm && !byFolds && warm.byStrength.size > 0 ? warm : null
+  const beside = sideBySide(problem)
   const path = usable?.smallChange
-    ? await refitPath(problem, cuts[0]!, usable.byStrength, 1, control)
-    : await fitPath(problem, cuts, {
+    ? await refitPath(beside, cuts[0]!, usable.byStrength, 1, { control, steps })
+    : await fitPath(beside, cuts, {
         grid: input.grid ?? strengthGrid,
         control,
+        steps,
         ...(usable
           ? { warm: new Map([...usable.byStrength].map(([strength, point]) => [strength, [point]])) }
           : {}),
       })
   const best = path.tried[path.best]
   if (!best) {
-    // Stopped or broken before the first strength was judged: only an earlier run's parameters are worth keeping.
-    if (!warm) throw nothingReached(path.stopped)
+    // Broken before the first strength was judged: only an earlier run's parameters are worth keeping.
+    if (!warm) throw nothingReached()
     return {
       final: warm.final,
       selection: warm.final,
       chosen: defaultStrength,
       tried: [],
-      steps: path.steps,
+      steps: steps.taken,
       stopped: path.stopped,
     }
   }
-  const selection = best.points[0]!
-  const done = { selection, chosen: best.strength, tried: path.tried }
-  if (path.stopped) return { ...done, final: selection, steps: path.steps, stopped: path.stopped }
+  const chosen = { chosen: best.strength, tried: path.tried }
+  const first = best.points[0]!
+  if (path.stopped)
+    return { ...chosen, selection: first, final: first, steps: steps.taken, stopped: path.stopped }
 
-  const final = await fitOne(
-    problem,
-    everything,
-    best.strength,
-    warm?.final ?? selection,
+  const precision = usable?.smallChange ? checking : settled
+  const onTraining =
+    byFolds && val.total > 0
+      ? await fitOne(problem, { fit: train, judge: val }, best.strength, first, { control, steps, precision })
+      : null
+  const selection = onTraining && onTraining.stopped !== 'diverged' ? onTraining.point : first
+  if (onTraining?.stopped)
+    return { ...chosen, selection, final: selection, steps: steps.taken, stopped: onTraining.stopped }
+  const final = await fitOne(problem, everything, best.strength, warm?.final ?? selection, {
     control,
-    path.steps,
-    usable?.smallChange ? checking : settled,
-  )
+    steps,
+    precision,
+  })
   // A final fit broken off is still closer to the optimum than the selection it began from, unless it diverged.
   return {
-    ...done,
+    ...chosen,
+    selection,
     final: final.stopped === 'diverged' ? selection : final.point,
-    steps: path.steps + final.steps,
+    steps: steps.taken,
     stopped: final.stopped,
   }
 }
 
-function nothingReached(stopped: HeadFit['stopped']): KestrelError {
-  return stopped === 'asked'
-    ? new KestrelError('stopped', 'Stopped before there was a model worth keeping.')
-    : new KestrelError('training-diverged', 'The training got numbers that are not finite.', {
-        kept: 'Pictures, labels and earlier models are unchanged.',
-        remedy: 'Try another backbone.',
-      })
-}
+const nothingReached = (): KestrelError =>
+  new KestrelError('training-diverged', 'The training got numbers that are not finite.', {
+    kept: 'Pictures, labels and earlier models are unchanged.',
+    remedy: 'Try another backbone.',
+  })
 
-function innerCuts({ problem, labels, keys, seed }: HeadInput): Cut[] {
-  const k = Math.min(INNER_FOLDS, new Set(keys).size)
+/** Folds among the training pictures. */
+function innerCuts({ problem, validation, labels, keys, seed }: HeadInput): Cut[] {
+  const rows = [...labels.keys()].filter((row) => !validation[row])
+  const k = Math.min(INNER_FOLDS, new Set(rows.map((row) => keys[row]!)).size)
   if (k < 2) return []
-  const folds = assignFolds({ labels: [...labels], keys, seed, k })
+  const folds = assignFolds({
+    labels: rows.map((row) => labels[row]!),
+    keys: rows.map((row) => keys[row]!),
+    seed,
+    k,
+  })
+  const foldOf = new Int32Array(labels.length).fill(-1)
+  rows.forEach((row, index) => (foldOf[row] = folds[index]!))
   return Array.from({ length: k }, (_, fold) => ({
-    fit: problem.rowSet((row) => folds[row] !== fold),
-    judge: problem.rowSet((row) => folds[row] === fold),
+    fit: problem.rowSet((row) => foldOf[row] !== -1 && foldOf[row] !== fold),
+    judge: problem.rowSet((row) => foldOf[row] === fold),
   })).filter(({ fit, judge }) => fit.total > 0 && judge.total > 0)
 }

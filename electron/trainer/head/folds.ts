@@ -1,8 +1,18 @@
 import { assignFolds } from '#shared/domain/splits.ts'
-import { checking, fitOne, fitPath, refitPath, silent, strengthGrid } from './path.ts'
-import type { Cut, FitControl, PathResult } from './path.ts'
 import type { WarmStart } from './fit.ts'
-import type { SoftmaxProblem } from './problem.ts'
+import { inLockstep, type Evaluator } from './lockstep.ts'
+import {
+  checking,
+  defaultStrength,
+  fitOne,
+  fitPath,
+  oneByOne,
+  refitPath,
+  silent,
+  strengthGrid,
+} from './path.ts'
+import type { Cut, FitControl, OneFit, PathResult } from './path.ts'
+import type { HeadProblem } from './problem.ts'
 
 /** What an earlier run's folds reached, on the scale of the present features. */
 export interface WarmFolds {
@@ -17,7 +27,7 @@ export interface WarmFolds {
 }
 
 export interface FoldsInput {
-  problem: SoftmaxProblem
+  problem: HeadProblem
   /** Scaled features, `[rows, features]`, as in the problem. */
   x: Float32Array
   labels: Int32Array
@@ -27,7 +37,8 @@ export interface FoldsInput {
   grid?: readonly number[]
   warm?: WarmFolds | null
   shouldStop?: () => boolean
-  onFold?: (done: number) => void
+  /** Choices and fits that are done, of two for each fold. */
+  onFold?: (done: number, of: number) => void
 }
 
 export interface FoldsResult {
@@ -43,7 +54,7 @@ export interface FoldsResult {
 /**
  * Out-of-fold predictions. Folds go in pairs: the strength for one is chosen on the other, by models that saw neither of
  * the two (and serve both), then fitted again on everything but the fold itself: the held-out fold has no say in
- * anything, not even in how far the path of strengths is followed.
+ * anything, not even in how far the path of strengths is followed. All folds are fitted side by side.
  *
  * Warm starts stay honest too: pictures keep their fold of the earlier run, and fold f only begins from parameters that
  * were fitted without fold f.
@@ -51,50 +62,88 @@ export interface FoldsResult {
  * @returns null when it was stopped.
  */
 export async function outOfFold(input: FoldsInput): Promise<FoldsResult | null> {
-  const { problem, x, labels, keys, k, warm } = input
+  const { problem, x, k, warm } = input
   const control: FitControl = { ...silent, shouldStop: input.shouldStop ?? silent.shouldStop }
   const fold = Int32Array.from(placeInFolds(input))
+  let done = 0
+  const onDone = (): void => input.onFold?.(++done, 2 * k)
+
+  const cuts = Array.from({ length: k }, (_, held) => choiceCut(input, fold, held))
+  const paths = await choosePaths(input, cuts, control, onDone)
+  if (paths.some((path) => path?.stopped === 'asked')) return null
+  const best = paths.map((path) => path?.tried[path.best])
+  const chosen = best.map((entry) => entry?.strength ?? defaultStrength)
+
+  const fits = await inLockstep(
+    problem,
+    chosen.map(
+      (strength, held) =>
+        async (evaluator: Evaluator): Promise<Pick<OneFit, 'point' | 'stopped'>> => {
+          const start = warm?.outer[held] ?? best[held]?.points[0] ?? new Float64Array(problem.parameters)
+          const outside = problem.rowSet((row) => fold[row] !== held)
+          if (outside.total === 0) return { point: start, stopped: null }
+          const cut = { fit: outside, judge: problem.rowSet(() => false) }
+          const fit = await fitOne(evaluator, cut, strength, start, { control, precision: checking })
+          onDone()
+          return fit
+        },
+    ),
+  )
+  if (fits.some(({ stopped }) => stopped === 'asked')) return null
   const result: FoldsResult = {
     fold,
     probabilities: new Float32Array(problem.rows * problem.classes),
-    inner: [],
-    outer: [],
-    chosen: [],
+    inner: paths.map((path) => new Map(path?.tried.map(({ strength, points }) => [strength, points[0]!]))),
+    outer: fits.map(({ point }) => point),
+    chosen,
   }
-  const fittedNow: Map<number, Float64Array>[] = []
-  for (let held = 0; held < k; held++) {
-    const outside: Cut = {
-      fit: problem.rowSet((row) => fold[row] !== held),
-      judge: problem.rowSet(() => false),
-    }
-    const judgeFold = k > 2 ? fold : innerFolds(keys, labels, fold, held, input.seed)
-    const judged = k > 2 ? partnerOf(held, k) : -1
-    // The partner's path was fitted on the same rows.
-    const shared = k > 2 && partnerOf(judged, k) === held ? fittedNow[judged] : undefined
-    const cut: Cut = {
-      fit: problem.rowSet((row) => fold[row] !== held && judgeFold[row] !== judged),
-      judge: problem.rowSet((row) => fold[row] !== held && judgeFold[row] === judged),
-    }
-    const path =
-      cut.judge.total > 0 && cut.fit.total > 0 ? await choose(input, cut, held, control, shared) : null
-    if (path?.stopped === 'asked') return null
-    const best = path?.tried[path.best]
-    const strength = best?.strength ?? strengthGrid[Math.floor(strengthGrid.length / 2)]!
-    const start = warm?.outer[held] ?? best?.points[0] ?? new Float64Array(problem.parameters)
-    const final =
-      outside.fit.total > 0
-        ? await fitOne(problem, outside, strength, start, control, 0, checking)
-        : { point: start, stopped: null }
-    if (final.stopped === 'asked') return null
-    const inner = new Map(path?.tried.map(({ strength, points }) => [strength, points[0]!]))
-    result.inner.push(inner)
-    fittedNow.push(warm?.smallChange ? new Map(best && [[best.strength, best.points[0]!]]) : inner)
-    result.outer.push(final.point)
-    result.chosen.push(strength)
-    await predictHeldOut(problem, x, fold, held, final.point, result.probabilities)
-    input.onFold?.(held + 1)
-  }
+  for (const [held, point] of result.outer.entries())
+    await predictHeldOut(problem, x, fold, held, point, result.probabilities)
   return result
+}
+
+/** Paths by fold; null where there is nothing to choose by. Of a pair, the second takes over what the first one fitted. */
+async function choosePaths(
+  input: FoldsInput,
+  cuts: readonly Cut[],
+  control: FitControl,
+  onDone: () => void,
+): Promise<(PathResult | null)[]> {
+  const { problem, k, warm } = input
+  const paths: (PathResult | null)[] = new Array<null>(k).fill(null)
+  const usable = [...cuts.keys()].filter((held) => cuts[held]!.fit.total > 0 && cuts[held]!.judge.total > 0)
+  const second = (held: number): boolean => {
+    const partner = partnerOf(held, k)
+    return k > 2 && partner < held && partnerOf(partner, k) === held
+  }
+  for (const wave of [usable.filter((held) => !second(held)), usable.filter(second)]) {
+    const found = await inLockstep(
+      problem,
+      wave.map((held) => async (evaluator: Evaluator) => {
+        const earlier = second(held) ? paths[partnerOf(held, k)] : null
+        // After a small change only the best was fitted anew.
+        const fresh = warm?.smallChange
+          ? earlier?.tried.slice(earlier.best, earlier.best + 1)
+          : earlier?.tried
+        const fitted = fresh && new Map(fresh.map(({ strength, points }) => [strength, points[0]!]))
+        const path = await choose(input, evaluator, cuts[held]!, held, control, fitted)
+        onDone()
+        return path
+      }),
+    )
+    wave.forEach((held, index) => (paths[held] = found[index]!))
+  }
+  return paths
+}
+
+/** What the strength for a fold is chosen by: neither learns from the fold nor judges on it. */
+function choiceCut({ problem, keys, labels, seed, k }: FoldsInput, fold: Int32Array, held: number): Cut {
+  const judgeFold = k > 2 ? fold : innerFolds(keys, labels, fold, held, seed)
+  const judged = k > 2 ? partnerOf(held, k) : -1
+  return {
+    fit: problem.rowSet((row) => fold[row] !== held && judgeFold[row] !== judged),
+    judge: problem.rowSet((row) => fold[row] !== held && judgeFold[row] === judged),
+  }
 }
 
 /** 0 and 1, 2 and 3, …; with an odd number of folds the last one is judged on the first. */
@@ -104,18 +153,19 @@ function partnerOf(fold: number, k: number): number {
 }
 
 function choose(
-  input: FoldsInput,
+  { warm, grid = strengthGrid }: FoldsInput,
+  evaluator: Evaluator,
   cut: Cut,
   held: number,
   control: FitControl,
   fitted: ReadonlyMap<number, Float64Array> | undefined,
 ): Promise<PathResult> {
-  const { problem, warm, grid = strengthGrid } = input
+  const beside = oneByOne(evaluator)
   const known = warm?.inner[held]
   const options = { grid, control, ...(fitted && { fitted }) }
-  if (!known || known.size === 0) return fitPath(problem, [cut], options)
-  if (warm.smallChange) return refitPath(problem, cut, known, 0, control, fitted)
-  return fitPath(problem, [cut], {
+  if (!known || known.size === 0) return fitPath(beside, [cut], options)
+  if (warm.smallChange) return refitPath(beside, cut, known, 0, options)
+  return fitPath(beside, [cut], {
     ...options,
     warm: new Map([...known].map(([strength, point]) => [strength, [point]])),
   })
@@ -150,7 +200,7 @@ function innerFolds(
 }
 
 async function predictHeldOut(
-  problem: SoftmaxProblem,
+  problem: HeadProblem,
   x: Float32Array,
   fold: Int32Array,
   held: number,

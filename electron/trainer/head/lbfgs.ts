@@ -11,9 +11,9 @@ export interface Evaluation {
   gradient: Float64Array
 }
 
-export type Objective = (point: Float64Array) => Evaluation | Promise<Evaluation>
+export type Objective<E extends Evaluation = Evaluation> = (point: Float64Array) => E | Promise<E>
 
-export interface LbfgsOptions {
+export interface LbfgsOptions<E extends Evaluation = Evaluation> {
   /** Pairs of steps and gradient changes kept. */
   memory?: number
   maxIterations?: number
@@ -23,19 +23,20 @@ export interface LbfgsOptions {
   patience?: number
   /** Ends when no component of the gradient is larger. */
   gradientTolerance?: number
-  /** Called after every iteration. Returning `false` ends the minimisation at this point. */
-  onIteration?: (
-    iteration: number,
-    value: number,
-    point: Float64Array,
-  ) => boolean | void | Promise<boolean | void>
+  /**
+   * Called after every iteration with what the objective gave at the point that was reached. Returning `false` ends the
+   * minimisation there.
+   */
+  onIteration?: (iteration: number, reached: E, point: Float64Array) => boolean | void
 }
 
 /** `not-finite`: a value at the accepted point or along the search was NaN or infinite; `point` is the last good one. */
 export type LbfgsEnd = 'decrease' | 'gradient' | 'iterations' | 'line-search' | 'stopped' | 'not-finite'
 
-export interface LbfgsResult {
+export interface LbfgsResult<E extends Evaluation = Evaluation> {
   point: Float64Array
+  /** What the objective gave at the point. */
+  reached: E
   /** NaN only when the very first evaluation was not finite. */
   value: number
   iterations: number
@@ -49,18 +50,20 @@ const CURVATURE = 0.9
 const APPROXIMATE = 1e-7
 const MAX_LINE_SEARCH = 25
 
-interface Trial extends Evaluation {
+interface Trial<E extends Evaluation> {
+  reached: E
   step: number
+  value: number
   slope: number
   point: Float64Array
 }
 
 /** @param start is not changed. */
-export async function minimise(
-  objective: Objective,
+export async function minimise<E extends Evaluation>(
+  objective: Objective<E>,
   start: Float64Array,
-  options: LbfgsOptions = {},
-): Promise<LbfgsResult> {
+  options: LbfgsOptions<E> = {},
+): Promise<LbfgsResult<E>> {
   const {
     memory = 10,
     maxIterations = 500,
@@ -69,11 +72,13 @@ export async function minimise(
     patience = 1,
   } = options
   let point = Float64Array.from(start)
-  let { value, gradient } = await objective(point)
+  let reached = await objective(point)
+  let { value, gradient } = reached
   let evaluations = 1
   let slow = 0
-  const finish = (end: LbfgsEnd, iterations: number): LbfgsResult => ({
+  const finish = (end: LbfgsEnd, iterations: number): LbfgsResult<E> => ({
     point,
+    reached,
     value,
     iterations,
     evaluations,
@@ -106,7 +111,7 @@ export async function minimise(
     const y = new Float64Array(point.length)
     for (let i = 0; i < s.length; i++) {
       s[i] = accepted.point[i]! - point[i]!
-      y[i] = accepted.gradient[i]! - gradient[i]!
+      y[i] = accepted.reached.gradient[i]! - gradient[i]!
     }
     const curvature = dot(s, y)
     if (curvature > 1e-12 * Math.sqrt(dot(s, s) * dot(y, y))) {
@@ -115,9 +120,10 @@ export async function minimise(
     }
     const decrease = value - accepted.value
     point = accepted.point as Float64Array<ArrayBuffer>
+    reached = accepted.reached
     value = accepted.value
-    gradient = accepted.gradient
-    if ((await options.onIteration?.(iteration, value, point)) === false) return finish('stopped', iteration)
+    gradient = reached.gradient
+    if (options.onIteration?.(iteration, reached, point) === false) return finish('stopped', iteration)
     slow = decrease <= relativeDecrease * Math.abs(value) ? slow + 1 : 0
     if (slow >= patience) return finish('decrease', iteration)
   }
@@ -148,18 +154,18 @@ function searchDirection(
   return q
 }
 
-async function lineSearch(
-  objective: Objective,
+async function lineSearch<E extends Evaluation>(
+  objective: Objective<E>,
   point: Float64Array,
   value: number,
   direction: Float64Array,
   slope: number,
   firstStep: number,
-): Promise<{ accepted: Trial | null; evaluations: number; sawNonFinite: boolean }> {
+): Promise<{ accepted: Trial<E> | null; evaluations: number; sawNonFinite: boolean }> {
   const tolerance = APPROXIMATE * Math.abs(value)
   let low = { step: 0, value, slope }
   let high: { step: number; value: number; slope: number } | null = null
-  let best: Trial | null = null
+  let best: Trial<E> | null = null
   let sawNonFinite = false
   let step = firstStep
   for (let evaluations = 1; evaluations <= MAX_LINE_SEARCH; evaluations++) {
@@ -172,7 +178,13 @@ async function lineSearch(
       step = low.step + 0.1 * (step - low.step)
       continue
     }
-    const trial: Trial = { ...at, step, point: candidate, slope: dot(at.gradient, direction) }
+    const trial: Trial<E> = {
+      reached: at,
+      step,
+      value: at.value,
+      point: candidate,
+      slope: dot(at.gradient, direction),
+    }
     if (trial.value < (best?.value ?? value)) best = trial
     const enough = trial.value <= value + ARMIJO * step * slope
     const nearlyFlat = trial.value <= value + tolerance && trial.slope <= (2 * ARMIJO - 1) * slope
@@ -210,7 +222,7 @@ function interpolate(
 }
 
 /** The step was too short: go to where the slope, seen as linear, would vanish; at least twice, at most ten times as far. */
-function extrapolate(trial: Trial, slopeAtZero: number): number {
+function extrapolate(trial: { step: number; slope: number }, slopeAtZero: number): number {
   const secant = (trial.step * slopeAtZero) / (slopeAtZero - trial.slope)
   if (!Number.isFinite(secant) || secant <= 0) return 4 * trial.step
   return Math.min(10 * trial.step, Math.max(2 * trial.step, secant))
@@ -223,10 +235,19 @@ function isFiniteEvaluation(value: number, gradient: Float64Array): boolean {
   return Number.isFinite(sum)
 }
 
+/** Four sums at a time: one alone waits for every addition to end before the next begins. */
 function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
+  const { length } = a
+  const whole = length - (length % 4)
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  for (let i = 0; i < whole; i += 4) {
+    s0 += a[i]! * b[i]!
+    s1 += a[i + 1]! * b[i + 1]!
+    s2 += a[i + 2]! * b[i + 2]!
+    s3 += a[i + 3]! * b[i + 3]!
+  }
+  for (let i = whole; i < length; i++) s0 += a[i]! * b[i]!
+  return s0 + s1 + (s2 + s3)
 }
 
 function addScaled(target: Float64Array, by: Float64Array, factor: number): void {

@@ -1,7 +1,9 @@
 import { KestrelError } from '#shared/errors/index.ts'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
 import { minimise } from './lbfgs.ts'
-import type { RowSet, SoftmaxProblem } from './problem.ts'
+import { inLockstep, type Evaluator } from './lockstep.ts'
+import { statistics } from './problem.ts'
+import type { HeadEvaluation, HeadProblem, RowSet } from './problem.ts'
 
 /**
  * L2 strengths tried, per picture, strong to weak. The path goes from strong to weak because strong ones converge in a
@@ -44,6 +46,28 @@ export interface FitControl {
 
 export const silent: FitControl = { shouldStop: () => false, onStep: () => undefined }
 
+/** Iterations so far; fits that go side by side count on together. */
+export interface StepCount {
+  taken: number
+}
+
+/** How fits are run: side by side where they can be. */
+export type Beside = <T>(fits: readonly ((evaluator: Evaluator) => Promise<T>)[]) => Promise<T[]>
+
+export const sideBySide =
+  (problem: HeadProblem): Beside =>
+  (fits) =>
+    inLockstep(problem, fits)
+
+/** For a fit that is beside others already. */
+export const oneByOne =
+  (evaluator: Evaluator): Beside =>
+  async <T>(fits: readonly ((evaluator: Evaluator) => Promise<T>)[]) => {
+    const results: T[] = []
+    for (const fit of fits) results.push(await fit(evaluator))
+    return results
+  }
+
 /** One way to cut the rows: learn from `fit`, judge on `judge`. */
 export interface Cut {
   fit: RowSet
@@ -73,62 +97,56 @@ export interface PathOptions {
   /** Points that are fitted already on these very rows (one cut only): they are judged, not fitted again. */
   fitted?: ReadonlyMap<number, Float64Array>
   control?: FitControl
-  /** Steps reported before this path. */
-  stepsBefore?: number
+  steps?: StepCount
 }
 
 /**
- * Fits every strength of the grid on every cut and judges it by the log loss over all judge rows together.
+ * Fits every strength of the grid on every cut and judges it by the mean loss over all judge rows together.
  * @throws KestrelError `training-diverged` when the very first values are not finite: nothing is worth keeping then.
  */
 export async function fitPath(
-  problem: SoftmaxProblem,
+  beside: Beside,
   cuts: readonly Cut[],
   options: PathOptions = {},
 ): Promise<PathResult> {
-  const { grid = strengthGrid, warm, control = silent } = options
+  const { grid = strengthGrid, warm, control = silent, steps = { taken: 0 } } = options
+  const before = steps.taken
   const tried: Tried[] = []
   let best = -1
   let worse = 0
-  let steps = options.stepsBefore ?? 0
-  let starts = cuts.map(() => new Float64Array(problem.parameters))
+  const done = (stopped: PathResult['stopped']): PathResult => ({
+    tried,
+    best,
+    steps: steps.taken - before,
+    stopped,
+  })
+  let starts: (Float64Array | null)[] = cuts.map(() => null)
   for (const strength of grid) {
-    const points: Float64Array[] = []
-    let logLoss = 0
-    let right = 0
-    let judged = 0
-    let stopped: PathResult['stopped'] = null
-    for (const [index, cut] of cuts.entries()) {
-      const start = warm?.get(strength)?.[index] ?? starts[index]!
-      const ready = options.fitted?.get(strength)
-      const fit: OneFit = ready
-        ? { point: ready, steps: 0, stopped: null }
-        : await fitOne(problem, cut, strength, start, control, steps, choosing)
-      steps += fit.steps
-      points.push(fit.point)
-      const { loss, accuracy } = await judge(problem, cut, fit.point, strength)
-      logLoss += loss * cut.judge.total
-      right += accuracy * cut.judge.total
-      judged += cut.judge.total
-      stopped = fit.stopped
-      if (stopped) break
-    }
-    const finished = points.length === cuts.length
-    if (finished && Number.isFinite(logLoss)) {
-      tried.push({ strength, valLogLoss: logLoss / judged, valAccuracy: right / judged, points })
-      const reached = tried.at(-1)!.valLogLoss
-      if (best === -1 || reached < tried[best]!.valLogLoss - TIE) {
+    const ready = options.fitted?.get(strength)
+    const fits = await beside(
+      cuts.map((cut, index) => (evaluator: Evaluator) => {
+        if (ready) return evaluateOne(evaluator, cut, strength, ready)
+        const start = warm?.get(strength)?.[index] ?? starts[index] ?? new Float64Array(evaluator.parameters)
+        return fitOne(evaluator, cut, strength, start, { control, steps, precision: choosing })
+      }),
+    )
+    const { loss, accuracy } = judgeAll(cuts, fits)
+    const points = fits.map(({ point }) => point)
+    if (Number.isFinite(loss)) {
+      tried.push({ strength, valLogLoss: loss, valAccuracy: accuracy, points })
+      if (best === -1 || loss < tried[best]!.valLogLoss - TIE) {
         best = tried.length - 1
         worse = 0
       } else {
         worse += 1
       }
     }
-    if (stopped) return { tried, best, steps, stopped }
+    const stopped = fits.find((fit) => fit.stopped)?.stopped
+    if (stopped) return done(stopped)
     if (worse >= PATIENCE) break
-    starts = points as Float64Array<ArrayBuffer>[]
+    starts = points
   }
-  return { tried, best, steps, stopped: null }
+  return done(null)
 }
 
 /**
@@ -137,70 +155,89 @@ export async function fitPath(
  * figures of the others in `tried` are therefore those of the earlier parameters on the present pictures.
  */
 export async function refitPath(
-  problem: SoftmaxProblem,
+  beside: Beside,
   cut: Cut,
   warm: ReadonlyMap<number, Float64Array>,
   neighbours: number,
-  control: FitControl = silent,
-  fitted: ReadonlyMap<number, Float64Array> = new Map(),
+  { control = silent, steps = { taken: 0 }, fitted = new Map() }: PathOptions = {},
 ): Promise<PathResult> {
-  const tried: Tried[] = []
+  const before = steps.taken
+  const strengths = [...warm.keys()].sort((a, b) => b - a)
+  const judged = await beside(
+    strengths.map(
+      (strength) => (evaluator: Evaluator) =>
+        evaluateOne(evaluator, cut, strength, fitted.get(strength) ?? warm.get(strength)!),
+    ),
+  )
+  const tried = judged.flatMap((fit, index): Tried[] => {
+    const { loss, accuracy } = judgeAll([cut], [fit])
+    return Number.isFinite(loss)
+      ? [{ strength: strengths[index]!, valLogLoss: loss, valAccuracy: accuracy, points: [fit.point] }]
+      : []
+  })
+  const best = bestOf(tried)
+  if (best === -1) return fitPath(beside, [cut], { control, steps })
+  const from = Math.max(0, best - neighbours)
+  const around = tried.slice(from, best + neighbours + 1)
+  const fits = await beside(
+    around.map((entry, index) => async (evaluator: Evaluator): Promise<OneFit | null> => {
+      if (fitted.has(entry.strength)) return null
+      const precision = from + index === best ? choosing : following
+      return fitOne(evaluator, cut, entry.strength, entry.points[0]!, { control, steps, precision })
+    }),
+  )
+  fits.forEach((fit, index) => {
+    if (fit === null) return
+    const { loss, accuracy } = judgeAll([cut], [fit])
+    const { strength } = around[index]!
+    tried[from + index] = { strength, valLogLoss: loss, valAccuracy: accuracy, points: [fit.point] }
+  })
+  return {
+    tried,
+    best: from + bestOf(tried.slice(from, from + around.length)),
+    steps: steps.taken - before,
+    stopped: fits.find((fit) => fit?.stopped)?.stopped ?? null,
+  }
+}
+
+/** The first whose loss no later one beats by more than a tie; −1 when there is none. */
+function bestOf(tried: readonly Tried[]): number {
   let best = -1
-  for (const strength of [...warm.keys()].sort((a, b) => b - a)) {
-    const point = fitted.get(strength) ?? warm.get(strength)!
-    const { loss, accuracy } = await judge(problem, cut, point, strength)
-    if (!Number.isFinite(loss)) continue
-    tried.push({ strength, valLogLoss: loss, valAccuracy: accuracy, points: [point] })
-    if (best === -1 || loss < tried[best]!.valLogLoss - TIE) best = tried.length - 1
-  }
-  if (best === -1) return fitPath(problem, [cut], { control })
-  let steps = 0
-  let chosen = -1
-  for (
-    let index = Math.max(0, best - neighbours);
-    index <= Math.min(tried.length - 1, best + neighbours);
-    index++
-  ) {
-    const entry = tried[index]!
-    const precision = index === best ? choosing : following
-    const fit: OneFit = fitted.has(entry.strength)
-      ? { point: entry.points[0]!, steps: 0, stopped: null }
-      : await fitOne(problem, cut, entry.strength, entry.points[0]!, control, steps, precision)
-    steps += fit.steps
-    const { loss, accuracy } = await judge(problem, cut, fit.point, entry.strength)
-    tried[index] = { strength: entry.strength, valLogLoss: loss, valAccuracy: accuracy, points: [fit.point] }
-    if (chosen === -1 || loss < tried[chosen]!.valLogLoss - TIE) chosen = index
-    if (fit.stopped) return { tried, best: chosen, steps, stopped: fit.stopped }
-  }
-  return { tried, best: chosen, steps, stopped: null }
+  tried.forEach(({ valLogLoss }, index) => {
+    if (best === -1 || valLogLoss < tried[best]!.valLogLoss - TIE) best = index
+  })
+  return best
 }
 
 export interface OneFit {
   point: Float64Array
+  /** What was found at the point. */
+  reached: HeadEvaluation
   steps: number
   stopped: 'asked' | 'diverged' | null
 }
 
 /** Fits one strength on one cut; the judge rows only serve the reported figures. */
 export async function fitOne(
-  problem: SoftmaxProblem,
+  evaluator: Evaluator,
   cut: Cut,
   strength: number,
   start: Float64Array,
-  control: FitControl,
-  stepsBefore: number,
-  precision: Precision,
+  {
+    control = silent,
+    steps = { taken: 0 },
+    precision,
+  }: { control?: FitControl; steps?: StepCount; precision: Precision },
 ): Promise<OneFit> {
-  const result = await minimise((point) => problem.evaluate(point, cut.fit, strength), start, {
+  const result = await minimise((point) => evaluator.evaluate(point, cut.fit, strength), start, {
     maxIterations: MAX_ITERATIONS,
     ...precision,
-    onIteration: async (iteration, _value, point) => {
-      // After a line search that went back to an earlier trial the figures at hand are another point's.
-      if (problem.lastPoint !== point) await problem.evaluate(point, cut.fit, strength)
-      const train = problem.statistics(cut.fit)
-      const val = problem.statistics(cut.judge)
+    onIteration: (_iteration, reached) => {
+      const train = statistics(reached, cut.fit)
+      const val = statistics(reached, cut.judge)
+      steps.taken += 1
       control.onStep({
-        step: stepsBefore + iteration,
+        step: steps.taken,
         trainLoss: train?.loss ?? 0,
         trainAccuracy: train?.accuracy ?? null,
         valLoss: val?.loss ?? null,
@@ -216,15 +253,29 @@ export async function fitOne(
     })
   }
   const stopped = result.end === 'stopped' ? 'asked' : result.end === 'not-finite' ? 'diverged' : null
-  return { point: result.point, steps: result.iterations, stopped }
+  return { point: result.point, reached: result.reached, steps: result.iterations, stopped }
 }
 
-async function judge(
-  problem: SoftmaxProblem,
+/** A point as it is, without fitting. */
+async function evaluateOne(
+  evaluator: Evaluator,
   cut: Cut,
-  point: Float64Array,
   strength: number,
-): Promise<{ loss: number; accuracy: number }> {
-  if (problem.lastPoint !== point) await problem.evaluate(point, cut.fit, strength)
-  return problem.statistics(cut.judge) ?? { loss: 0, accuracy: 0 }
+  point: Float64Array,
+): Promise<OneFit> {
+  const reached = await evaluator.evaluate(point, cut.fit, strength)
+  return { point, reached, steps: 0, stopped: null }
+}
+
+/** Over the judge rows of all cuts together; 0 where there are none. */
+function judgeAll(cuts: readonly Cut[], fits: readonly OneFit[]): { loss: number; accuracy: number } {
+  let [loss, right, total] = [0, 0, 0]
+  cuts.forEach(({ judge }, index) => {
+    const found = statistics(fits[index]!.reached, judge)
+    if (!found) return
+    loss += found.loss * judge.total
+    right += found.accuracy * judge.total
+    total += judge.total
+  })
+  return total === 0 ? { loss: 0, accuracy: 0 } : { loss: loss / total, accuracy: right / total }
 }

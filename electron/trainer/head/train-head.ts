@@ -8,7 +8,7 @@ import { composeBatchClassifier } from '../models/classifier.ts'
 import { fitHead, type HeadFit } from './fit.ts'
 import { outOfFold, type FoldsResult } from './folds.ts'
 import { strengthGrid } from './path.ts'
-import { SoftmaxProblem } from './problem.ts'
+import { HeadProblem } from './problem.ts'
 import { dropFailed, inSplitOrder, requireEnough, type TrainImage } from './rows.ts'
 import { applyScaling, measureScaling, type FeatureScaling } from './scaling.ts'
 import { loadHead, saveHead, warmStartFrom } from './store.ts'
@@ -39,7 +39,7 @@ export async function trainHead(request: TrainRequest, context: RequestContext):
 
   const fitting = performance.now()
   const rows = prepareRows(left, matrix, length)
-  const problem = await SoftmaxProblem.open(rows.x, rows.labels, length, request.classes.length)
+  const problem = await HeadProblem.open(rows.x, rows.labels, length, request.classes.length)
   try {
     const warm = await findWarmStart(request, backbone, rows)
     const fit = await fitWithProgress(request, context, problem, rows, warm?.head ?? null)
@@ -154,7 +154,7 @@ async function findWarmStart(
 function fitWithProgress(
   request: TrainRequest,
   context: RequestContext,
-  problem: SoftmaxProblem,
+  problem: HeadProblem,
   rows: Rows,
   warm: Warm['head'] | null,
 ): Promise<HeadFit> {
@@ -181,13 +181,13 @@ function fitWithProgress(
 async function runFolds(
   request: TrainRequest,
   context: RequestContext,
-  problem: SoftmaxProblem,
+  problem: HeadProblem,
   rows: Rows,
   warm: Warm['folds'],
 ): Promise<FoldsResult | null> {
   const k = Math.min(request.folds, new Set(rows.keys).size)
   if (k < 2) return null
-  context.progress('evaluating', 0, k)
+  context.progress('evaluating', 0, 2 * k)
   return outOfFold({
     problem,
     x: rows.x,
@@ -197,12 +197,12 @@ async function runFolds(
     k,
     warm,
     shouldStop: () => context.stop.asked !== null,
-    onFold: (done) => context.progress('evaluating', done, k),
+    onFold: (done, of) => context.progress('evaluating', done, of),
   })
 }
 
 async function predictRows(
-  problem: SoftmaxProblem,
+  problem: HeadProblem,
   point: Float64Array,
   images: readonly TrainImage[],
   rows: Rows,

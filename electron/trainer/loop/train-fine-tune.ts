@@ -12,8 +12,9 @@ import type { EarlierHead } from '../head/store.ts'
 import { trainHead } from '../head/train-head.ts'
 import type { RequestContext } from '../host/context.ts'
 import { writeRunFolder } from '../host/run-folder.ts'
-import { attachHead, splitAt } from '../models/blocks.ts'
+import { findBlocks } from '../models/blocks.ts'
 import { composeBatchClassifier } from '../models/classifier.ts'
+import { attachHead, splitAt } from '../models/fine-tune.ts'
 import type { LinearHead } from '../models/linear-head.ts'
 import { checkpointOf } from './checkpoint-place.ts'
 import type { FitOutcome } from './fit.ts'
@@ -44,7 +45,8 @@ export async function trainFineTune(request: TrainRequest, context: RequestConte
     context.stop.throwIfDropped()
     const features_s = head.timings.features_s + secondsSince(reading)
     const whole = upgradeOpset(readOnnx(await readFile(backbone.onnxPath)))
-    const parts = splitAt(whole, gradients.topBlocks)
+    // A small backbone may have fewer blocks than the preset wants: then all of them learn.
+    const parts = splitAt(whole, Math.min(gradients.topBlocks, findBlocks(whole).length))
     const tuning = new Tuning(request, context, data, parts, fitted)
     const began = performance.now()
     const first = await tuning.round('selection', data.rows('train'), data.rows('val'))
@@ -98,7 +100,7 @@ export async function trainFineTune(request: TrainRequest, context: RequestConte
     const model = second ? tuning.model('final', second) : tuning.model('selection', first)
     await writeRunFolder(request, backbone.preprocessing, model, {
       ...{ fitting: gradients.fitting, augmentation: gradients.augmentation },
-      blocks: { learned: gradients.topBlocks, of: parts.blocks },
+      blocks: { learned: Math.min(gradients.topBlocks, parts.blocks.length), of: parts.blocks.length },
       epochs: first.curve.length,
       keptEpoch: second ? second.epoch : first.epoch,
       refitted: second !== null,
@@ -208,7 +210,7 @@ class Tuning {
 
   private groups(network: ReturnType<typeof attachHead>): ReturnType<typeof groupsOf> {
     const { fitting } = this.request.gradients!
-    const head = Math.max(...network.parameters.map(({ block }) => block))
+    const head = this.parts.blocks.length
     return groupsOf(network, fitting.regularisation, (block) =>
       groupRate(fitting, block === head ? 'head' : 'base'),
     )
@@ -219,7 +221,7 @@ class Tuning {
     if (known) return known
     const { request, data } = this
     const { fitting, augmentation } = request.gradients!
-    const network = attachHead(this.parts.tail, linearHead(this.head, which))
+    const network = attachHead(this.parts, linearHead(this.head, which))
     const learner = await GradientFit.open({
       ...{ network, fitting, augmentation, data },
       engine: await engineFor(request.engine),

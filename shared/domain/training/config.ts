@@ -3,8 +3,13 @@ import { KestrelError } from '../../errors/index.ts'
 import { classWeightsSchema } from './class-weights.ts'
 import { limited, limitedOr, type Limit } from './limits.ts'
 import { lossConfigSchema } from './losses.ts'
-import { learningRateLimit, optimiserConfigSchema, usualLearningRate } from './optimisers.ts'
-import { regularisationLimits, regularisationSchema, type Regularisation } from './regularisation.ts'
+import {
+  learningRateLimit,
+  optimiserConfigSchema,
+  usualLearningRate,
+  usualWeightDecay,
+} from './optimisers.ts'
+import { regularisationLimits, regularisationSchema } from './regularisation.ts'
 import { scheduleConfigSchema } from './schedules.ts'
 
 export { classWeightsOf, classWeightsSchema, type ClassWeights } from './class-weights.ts'
@@ -13,6 +18,7 @@ export {
   optimiserConfigSchema,
   optimiserKinds,
   usualLearningRate,
+  usualWeightDecay,
   type OptimiserConfig,
   type OptimiserKind,
 } from './optimisers.ts'
@@ -22,7 +28,7 @@ export { earlyStoppingSchema, type EarlyStoppingConfig } from './early-stopping.
 
 /**
  * Everything a training by gradients can be told, with limits and defaults: one description for the page, the command
- * line, the trainer and the passport of a run.
+ * line, the trainer and the passport of a run. Its seed belongs to the run.
  */
 export const fittingLimits = {
   epochs: { name: 'The number of epochs', min: 1, max: 10_000, default: 30, whole: true },
@@ -30,60 +36,70 @@ export const fittingLimits = {
   groupRate: { name: 'The learning rate factor of a group', min: 0, max: 100, default: 1 },
 } as const satisfies Record<string, Limit>
 
-export const fittingConfigSchema = z
-  .strictObject({
-    optimiser: optimiserConfigSchema.prefault({ kind: 'adam' }),
-    /** Null: the optimiser's usual one. */
-    learningRate: limited(learningRateLimit).nullable().default(null),
-    /** By group of parameters (`base`, `head` …): factor on the learning rate. Groups that are not named take 1. */
-    groupRates: z.record(z.string(), limited(fittingLimits.groupRate)).default({}),
-    schedule: scheduleConfigSchema.prefault({ kind: 'cosine' }),
-    loss: lossConfigSchema.prefault({ kind: 'cross-entropy' }),
-    classWeights: classWeightsSchema.default('none'),
-    regularisation: regularisationSchema.prefault({}),
-    /** Pictures per step. */
-    batchSize: limitedOr(fittingLimits.batchSize),
-    epochs: limitedOr(fittingLimits.epochs),
-  })
-  .superRefine(({ loss, regularisation }, context) => {
-    if (loss.kind === 'hinge' && (regularisation.mixup > 0 || regularisation.cutmix > 0))
-      context.addIssue({
-        code: 'custom',
-        path: ['regularisation'],
-        message:
-          'Mixing pictures (mixup, cutmix) needs the loss "cross-entropy": a hinge knows one right label.',
-      })
-  })
-  // What depends on the optimiser is filled in here, so that a passport says the numbers that were used.
-  .transform((config) => {
-    const { weightDecay } = config.regularisation
-    const regularisation: Regularisation = {
-      ...config.regularisation,
-      weightDecay:
-        weightDecay ?? (config.optimiser.kind === 'adamw' ? regularisationLimits.weightDecay.default : 0),
-    }
-    return {
-      ...config,
-      learningRate: config.learningRate ?? usualLearningRate[config.optimiser.kind],
-      regularisation,
-    }
-  })
+export const fittingConfigSchema = z.strictObject({
+  optimiser: optimiserConfigSchema.prefault({ kind: 'adam' }),
+  /** The highest of the schedule. */
+  learningRate: limited(learningRateLimit),
+  /** By group of parameters (`base`, `head` …): factor on the learning rate. Groups that are not named take 1. */
+  groupRates: z.record(z.string(), limited(fittingLimits.groupRate)).default({}),
+  schedule: scheduleConfigSchema.prefault({ kind: 'cosine' }),
+  loss: lossConfigSchema.prefault({ kind: 'cross-entropy' }),
+  classWeights: classWeightsSchema.default('none'),
+  regularisation: regularisationSchema.prefault({}),
+  /** Pictures per step. */
+  batchSize: limitedOr(fittingLimits.batchSize),
+  epochs: limitedOr(fittingLimits.epochs),
+})
 export type FittingConfig = z.infer<typeof fittingConfigSchema>
-/** As a person writes it: everything may be left out. */
-export type FittingConfigInput = z.input<typeof fittingConfigSchema>
 
-/** @throws KestrelError `bad-request` that says what is wrong, a sentence for each mistake. */
+/** As a person writes it: what is left out takes its default, in learning rate and weight decay the optimiser's usual one. */
+const writtenSchema = fittingConfigSchema.extend({
+  learningRate: fittingConfigSchema.shape.learningRate.optional(),
+  regularisation: regularisationSchema
+    .extend({ weightDecay: limited(regularisationLimits.weightDecay).optional() })
+    .prefault({}),
+})
+export type WrittenFitting = z.input<typeof writtenSchema>
+
+/**
+ * Reads settings that a person or a program wrote.
+ * @throws KestrelError `bad-request` that says what is wrong, a sentence for each mistake.
+ */
 export function parseFittingConfig(value: unknown): FittingConfig {
-  const parsed = fittingConfigSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const sentences = parsed.error.issues.map(({ message, path }) =>
-    message.endsWith('.') ? message : `${path.join('.') || 'The settings of the training'}: ${message}.`,
-  )
-  throw new KestrelError('bad-request', [...new Set(sentences)].join(' '), {
-    remedy: 'Correct the settings of the training and start it again.',
-    cause: parsed.error,
-  })
+  const parsed = writtenSchema.safeParse(value)
+  if (!parsed.success)
+    throw refused(
+      parsed.error.issues.map(({ message, path }) =>
+        message.endsWith('.') ? message : `${path.join('.') || 'The settings of the training'}: ${message}.`,
+      ),
+      parsed.error,
+    )
+  const { optimiser, regularisation } = parsed.data
+  const config: FittingConfig = {
+    ...parsed.data,
+    learningRate: parsed.data.learningRate ?? usualLearningRate[optimiser.kind],
+    regularisation: {
+      ...regularisation,
+      weightDecay: regularisation.weightDecay ?? usualWeightDecay[optimiser.kind],
+    },
+  }
+  const found = contradictions(config)
+  if (found.length > 0) throw refused(found)
+  return config
 }
+
+/** What does not go together, in sentences; empty when all is well. */
+export function contradictions({ loss, regularisation }: FittingConfig): string[] {
+  return loss.kind === 'hinge' && (regularisation.mixup > 0 || regularisation.cutmix > 0)
+    ? ['Mixing pictures (mixup, cutmix) needs the loss "cross-entropy": a hinge knows one right label.']
+    : []
+}
+
+const refused = (sentences: readonly string[], cause?: unknown): KestrelError =>
+  new KestrelError('bad-request', [...new Set(sentences)].join(' '), {
+    remedy: 'Correct the settings of the training and start it again.',
+    cause,
+  })
 
 /** The factor of a group of parameters on the learning rate. */
 export const groupRate = ({ groupRates }: Pick<FittingConfig, 'groupRates'>, group: string): number =>

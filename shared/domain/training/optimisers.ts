@@ -78,6 +78,17 @@ export const usualLearningRate: Record<OptimiserKind, number> = {
   adamw: 1e-3,
 }
 
+/** The decoupled weight decay that an optimiser brings along: AdamW's is PyTorch's default (Keras': 0.004). */
+export const usualWeightDecay: Record<OptimiserKind, number> = {
+  sgd: 0,
+  momentum: 0,
+  nesterov: 0,
+  adagrad: 0,
+  rmsprop: 0,
+  adam: 0,
+  adamw: 1e-2,
+}
+
 /** An optimiser with the numbers that a framework fills in by itself, in that framework's convention. */
 export function frameworkOptimiser(framework: Convention, kind: OptimiserKind): OptimiserConfig {
   return optimiserConfigSchema.parse({ kind, ...frameworkDefaults[framework][kind] })

@@ -3,13 +3,12 @@ import { earlyStoppingSchema } from './early-stopping.ts'
 import { limited, limitedOr, type Limit } from './limits.ts'
 
 /**
- * What keeps a network from learning its pictures by heart. Everything is off by default, except the weight decay that
- * AdamW brings along.
+ * What keeps a network from learning its pictures by heart. Everything is off by default.
  */
 export const regularisationLimits = {
   l1: { name: 'The L1 strength', min: 0, max: 10, default: 0 },
   l2: { name: 'The L2 strength', min: 0, max: 10, default: 0 },
-  weightDecay: { name: 'The weight decay', min: 0, max: 10, default: 0.01 },
+  weightDecay: { name: 'The weight decay', min: 0, max: 10, default: 0 },
   clipNorm: { name: 'The greatest length of the gradient', min: 1e-6, max: 1e6, default: 1 },
   averageDecay: { name: 'The decay of the averaged weights', min: 0, max: 0.999999, default: 0.999 },
   mixup: { name: 'The strength of mixup (α)', min: 0, max: 10, default: 0 },
@@ -26,11 +25,8 @@ export const regularisationSchema = z.strictObject({
    * this number; Keras' `L2(x)` is λ = 2·x.
    */
   l2: limitedOr(limits.l2),
-  /**
-   * Decoupled (Loshchilov & Hutter 2019): each step takes this share, times the learning rate, off the weights. Null: what
-   * the optimiser brings along, 0.01 with AdamW (as in PyTorch) and 0 with the others.
-   */
-  weightDecay: limited(limits.weightDecay).nullable().default(null),
+  /** Decoupled (Loshchilov & Hutter 2019): each step takes this share, times the learning rate, off the weights. */
+  weightDecay: limitedOr(limits.weightDecay),
   /** Longest gradient (Euclidean norm over all parameters); longer ones are scaled down. Null: any. */
   clipNorm: limited(limits.clipNorm).nullable().default(null),
   /** Decay of the exponential moving average of the weights that is used in the end; null: none. */
@@ -41,16 +37,12 @@ export const regularisationSchema = z.strictObject({
   cutmix: limitedOr(limits.cutmix),
   earlyStopping: earlyStoppingSchema.nullable().default(null),
 })
-/** As it stands in a training: the weight decay is a number. */
-export type Regularisation = Omit<z.infer<typeof regularisationSchema>, 'weightDecay'> & {
-  weightDecay: number
-}
+export type Regularisation = z.infer<typeof regularisationSchema>
 
 /**
- * Decay of the moving average of the weights at a step. It looks back no further than about a tenth of the training so far:
- * min(decay, (1 + t) / (10 + t)), as TensorFlow's `ExponentialMovingAverage` with `num_updates`. Otherwise a short training
- * would still carry its first weights.
+ * Decay of the moving average of the weights at a step: min(decay, t / (t + 9)), so that it looks back no further than
+ * about a tenth of the training so far, as TensorFlow's `ExponentialMovingAverage` with `num_updates`. Otherwise a short
+ * training would end with its first weights still in the average.
  * @param step counted from 1.
  */
-export const averageDecayAt = (decay: number, step: number): number =>
-  Math.min(decay, (1 + step) / (10 + step))
+export const averageDecayAt = (decay: number, step: number): number => Math.min(decay, step / (step + 9))

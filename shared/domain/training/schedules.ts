@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { kindOf, limitedOr, type Limit, type Words } from './limits.ts'
 import { plateauAfter, plateauFields } from './plateau.ts'
 
+export { shouldStopEarly } from './early-stopping.ts'
+
 /**
  * How the learning rate changes over a training: a factor on the learning rate, which is the highest of the whole training
  * in every schedule.

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import { AxeBuilder } from '@axe-core/playwright'
 import { rendererFolder } from '#shared/util/app-folders.ts'
 import { findBrowser } from '../../../scripts/lib/browser.ts'
+import { nodeFlags } from '../../../scripts/lib/node24.mjs'
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 
@@ -44,7 +45,7 @@ async function serve(home: string): Promise<Served> {
   const child = fork(resolve(import.meta.dirname, 'serve.ts'), [home], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { ...process.env, KESTREL_HOME: home },
-    execArgv: [],
+    execArgv: nodeFlags,
   })
   if (!child.stdout) throw new Error('the studio has no output')
   const died = once(child, 'exit').then(([code]: unknown[]) => {

@@ -55,6 +55,9 @@ describeWithShared(
           cacheDir: join(folder, 'cache'),
           runDir,
           warmStartFrom: null,
+          gradients: null,
+          engine: 'onnx',
+          checkpointDir: null,
         }).answer
         expect(result.failed).toEqual([])
         const labels = new Map(images.map((image) => [image.id, image.label]))

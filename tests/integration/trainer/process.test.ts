@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { FromTrainer, PreparedBackbone, TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
 import { stratifiedSplit } from '#shared/domain/splits.ts'
+import { planGradients } from '#shared/domain/training/presets.ts'
 import { drawPictures, type DrawnPicture } from '../../helpers/drawn-pictures.ts'
 import { temporaryFolder } from '../../helpers/folders.ts'
 import { tinyFeatureLength, tinyNetwork } from '../../helpers/tiny-backbone.ts'
@@ -51,6 +52,16 @@ afterAll(async () => {
   rmSync(shared, { recursive: true, force: true })
 })
 
+/** The small network of "From scratch", with as many epochs as a test has patience for. */
+const fromScratch = (epochs?: number): Partial<TrainRequest> => ({
+  recipe: 'scratch',
+  backbone: null,
+  gradients: planGradients(
+    { recipe: 'scratch', pictures: pictures.length, classes: classes.length },
+    epochs === undefined ? {} : { epochs },
+  ),
+})
+
 async function trainRequest(changes: Partial<TrainRequest> = {}): Promise<TrainRequest> {
   const folder = temporaryFolder()
   const runDir = join(folder, 'run')
@@ -72,6 +83,9 @@ async function trainRequest(changes: Partial<TrainRequest> = {}): Promise<TrainR
     cacheDir: join(folder, 'cache'),
     runDir,
     warmStartFrom: null,
+    gradients: null,
+    engine: 'onnx',
+    checkpointDir: null,
     ...changes,
   }
 }
@@ -298,7 +312,7 @@ describe('the training process', () => {
   })
 
   it('trains on the pixels when there is no backbone', async () => {
-    const request = await trainRequest({ recipe: 'scratch', backbone: null })
+    const request = await trainRequest(fromScratch())
     const { answer, messages } = trainer.request(request)
     const result = await answer
     expect(accuracy(request, result.test)).toBeGreaterThan(0.85)
@@ -324,7 +338,7 @@ describe('the training process', () => {
 
   it('answers small questions while a training runs', async () => {
     const own = await ownTrainer()
-    const training = own.request(await trainRequest({ recipe: 'scratch', backbone: null }))
+    const training = own.request(await trainRequest(fromScratch()))
     let ended = false
     const watching = training.answer.catch(() => undefined).then(() => (ended = true))
     await own.request({ kind: 'hello' }).answer
@@ -351,7 +365,7 @@ describe('stopping and breaking', () => {
 
   it('stops in the fit and keeps the best so far', async () => {
     const own = await ownTrainer()
-    const request = await trainRequest({ recipe: 'scratch', backbone: null })
+    const request = await trainRequest(fromScratch())
     const training = own.request(request, (message) => {
       if (message.type === 'metric' && message.metric.step >= 2) void own.stop(training.id, true)
     })
@@ -386,7 +400,7 @@ describe('stopping and breaking', () => {
     const bug = "process.once('SIGUSR2', () => { throw new Error('a bug') })"
     const own = await TrainerProcess.start(['--import', `data:text/javascript,${encodeURIComponent(bug)}`])
     onTestFinished(() => own.close())
-    const training = own.request(await trainRequest({ recipe: 'scratch', backbone: null }), (message) => {
+    const training = own.request(await trainRequest(fromScratch()), (message) => {
       if (message.type === 'progress' && message.stage === 'fitting') own.child.kill('SIGUSR2')
     })
     const waiting = own.request(await trainRequest())
@@ -398,7 +412,7 @@ describe('stopping and breaking', () => {
 
   it('ends when the studio goes away', async () => {
     const own = await ownTrainer()
-    void own.request(await trainRequest({ recipe: 'scratch', backbone: null })).answer.catch(() => undefined)
+    void own.request(await trainRequest(fromScratch())).answer.catch(() => undefined)
     await own.disconnect()
     expect((await own.exited).code).toBe(0)
   })

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, truncate } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { preprocessFile } from '#imaging/prepare.ts'
 import { presetAugmentation } from '#shared/domain/augmentation/index.ts'
 import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
 import { givenOrder, shuffledOrder } from '#shared/domain/sampling.ts'
+import { applyMixing } from '#shared/domain/training/mixing.ts'
 import { BatchThreads } from '#trainer/data/batch-threads.ts'
 import { batchesPerEpoch, BatchStream, type Batch, type BatchStreamOptions } from '#trainer/data/batches.ts'
 import { fillBatch } from '#trainer/data/fill-batch.ts'
@@ -125,7 +126,7 @@ describe('a stream of batches', () => {
       [0, 4, 8].map((first) => {
         const rows = options.order(epoch).slice(first, first + 4)
         const x = new Float32Array(rows.length * LENGTH)
-        fillBatch(reader, recipe, { epoch, first, rows }, x)
+        fillBatch(reader, recipe, { epoch, first, rows, mixing: { kind: 'none' } }, x)
         return x
       }),
     )
@@ -143,6 +144,27 @@ describe('a stream of batches', () => {
       expect(seen).toEqual(expected)
       await own.close()
     }
+  })
+
+  it('mixes the pictures of a batch with each other, and says how', async () => {
+    const plain = await collect(streamOf())
+    for (const mixing of [
+      { mixup: 0.4, cutmix: 0 },
+      { mixup: 0, cutmix: 1 },
+    ]) {
+      const mixed = await collect(streamOf({ mixing }))
+      expect(mixed.map(({ rows }) => rows)).toEqual(plain.map(({ rows }) => rows))
+      for (const [i, { x, mixing: draw }] of mixed.entries()) {
+        expect(draw.kind).toBe(mixing.mixup > 0 ? 'mixup' : 'cutmix')
+        const { x: before, rows } = plain[i]!
+        const shape = [rows.length, 3, size.height, size.width] as const
+        const targets = new Float32Array(rows.length)
+        expect(x).toEqual(applyMixing(draw, { x: before, shape, targets }).x)
+      }
+      // Anywhere, as the rest.
+      expect(await collect(streamOf({ mixing, from: { epoch: 1, batch: 2 } }))).toEqual(mixed.slice(5))
+    }
+    expect(plain.every(({ mixing }) => mixing.kind === 'none')).toBe(true)
   })
 
   it('goes on anywhere as if it had never stopped', async () => {
@@ -238,7 +260,8 @@ describe('threads', () => {
     const own = new BatchThreads(pixels.shared, 2)
     const stream = own.addRecipe({ ...size, scaling: preprocessing, augmentation: null, seed: 1 })
     const buffer = own.takeBuffer(LENGTH)
-    const fill = () => own.fill(stream, buffer, { epoch: 0, first: 0, rows: Int32Array.of(0) })
+    const fill = () =>
+      own.fill(stream, buffer, { epoch: 0, first: 0, rows: Int32Array.of(0), mixing: { kind: 'none' } })
     const wait = (...waits: boolean[]): number => {
       for (const waited of waits) own.noteWait(waited)
       return own.size
@@ -316,10 +339,10 @@ describe('what goes wrong', () => {
   it('with the file of pictures is said in words', async () => {
     const cacheDir = join(work, 'cut')
     const inFile = await openStore({ memoryBudget: 0, cacheDir })
-    const { store } = inFile.shared
     const own = new BatchThreads(inFile.shared, 1)
     expect(await collect(streamOf({}, own))).toEqual(await collect(streamOf()))
-    await truncate(store.kind === 'file' ? store.path : '', 4 * LENGTH)
+    const file = (await readdir(cacheDir)).find((name) => name.endsWith('.rows'))!
+    await truncate(join(cacheDir, file), 4 * LENGTH)
     const asInFile = rows.toSorted((a, b) => inFile.shared.places[a]! - inFile.shared.places[b]!)
     const stream = streamOf({ order: givenOrder(asInFile), augmentation: null }, own)
     expect(await stream.next()).not.toBeNull()
@@ -329,16 +352,23 @@ describe('what goes wrong', () => {
   })
 
   it('with a whole thread ends the stream', async () => {
-    const cacheDir = join(work, 'deleted')
-    const inFile = await openStore({ memoryBudget: 0, cacheDir })
-    await inFile.close()
-    await rm(cacheDir, { recursive: true })
-    const own = new BatchThreads(inFile.shared, 1)
+    // No thread can begin with pictures that are zero pixels wide.
+    const own = new BatchThreads({ ...pixels.shared, width: 0 }, 1)
     const stream = streamOf({}, own)
     await expect(stream.next()).rejects.toMatchObject({ code: 'training-crashed' })
     await expect(streamOf({}, own).next()).rejects.toMatchObject({ code: 'training-crashed' })
     await stream.close()
     await own.close()
+  })
+
+  it('is not that the file of pictures was deleted', async () => {
+    const cacheDir = join(work, 'deleted')
+    const inFile = await openStore({ memoryBudget: 0, cacheDir })
+    await rm(cacheDir, { recursive: true })
+    const own = new BatchThreads(inFile.shared, 1)
+    expect(await collect(streamOf({}, own))).toEqual(await collect(streamOf()))
+    await own.close()
+    await inFile.close()
   })
 
   it('is that the threads were closed under it', async () => {

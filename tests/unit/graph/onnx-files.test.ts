@@ -254,6 +254,19 @@ describe('damaged ONNX files', () => {
   })
 })
 
+describe('messages', () => {
+  test('have as many parts as the longest training step needs', () => {
+    const [field, count] = [2, 300_000]
+    const block = new Uint8Array(1)
+    const writer = new WireWriter()
+    writer.message(1, (message) => {
+      for (let part = 0; part < count; part++) message.block(field, block)
+    })
+    // A tag, a length and a byte each; then the tag of the message and its length in three bytes.
+    expect(writer.bytes()).toHaveLength(3 * count + 4)
+  })
+})
+
 describe('numbers', () => {
   test('varints of every size go there and back', () => {
     fc.assert(

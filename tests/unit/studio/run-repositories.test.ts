@@ -27,6 +27,9 @@ const facts: RunFacts = {
   features: null,
   failed: 0,
   steps: 0,
+  gradients: null,
+  checks: [],
+  kept: null,
   kestrel: '0',
 }
 const config = {
@@ -35,6 +38,8 @@ const config = {
   split: { train: 0.7, val: 0.15, test: 0.15 },
   seed: 1,
   folds: 5,
+  changes: {},
+  engine: 'onnx' as const,
 }
 const classes = [
   { labelId: 1, name: 'a', colour: 0 },

@@ -22,6 +22,8 @@ const config: TrainConfig = {
   split: { train: 0.7, val: 0.15, test: 0.15 },
   seed: 1,
   folds: 5,
+  changes: {},
+  engine: 'onnx',
 }
 
 describe('what a training is trained on', () => {
@@ -37,7 +39,7 @@ describe('what a training is trained on', () => {
   }
   const freeze = (change: Partial<TrainConfig> = {}): TrainingPlan => {
     const plan = planTraining(project, { ...config, ...change })
-    freezeRun(project, plan, { ...config, ...change }, '0')
+    freezeRun(project, plan, { ...config, ...change }, null, '0')
     return plan
   }
   const sides = (plan: TrainingPlan): Map<number, SplitName> =>

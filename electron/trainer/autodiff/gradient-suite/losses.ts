@@ -38,6 +38,7 @@ const loss =
 const crossEntropy: LossConfig = { kind: 'cross-entropy', labelSmoothing: 0 }
 const smoothed: LossConfig = { kind: 'cross-entropy', labelSmoothing: 0.1 }
 const hinge: LossConfig = { kind: 'hinge', margin: 1, squared: false }
+const squaredHinge: LossConfig = { ...hinge, squared: true }
 
 export const lossCases: CaseTable = {
   'Cross-entropy': loss(crossEntropy),
@@ -51,6 +52,7 @@ export const lossCases: CaseTable = {
   'Cross-entropy of large logits': (s) =>
     lossOf(s, crossEntropy, s.value('logits', [rows, classes], between(-60, 60))),
   'Multi-class hinge (SVM)': loss(hinge),
+  'Multi-class hinge, squared': loss(squaredHinge),
   'Multi-class hinge with soft targets': loss(hinge, { targets: soft, weights: [1, 2, 0.5, 0] }),
 }
 

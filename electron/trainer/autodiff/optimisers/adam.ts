@@ -9,34 +9,30 @@ type AdamConfig = Extract<OptimiserConfig, { kind: 'adam' | 'adamw' }>
  *
  * m ← β₁·m + (1 − β₁)·g; v ← β₂·v + (1 − β₂)·g². `pytorch` adds ε to √v̂, after the bias correction:
  * p − η·m̂ ÷ (√v̂ + ε). `keras` adds it before, "ε̂" of the paper: p − η·√(1 − β₂ᵗ) ÷ (1 − β₁ᵗ) · m ÷ (√v + ε).
- * The corrections come from outside in 64 bits: 1 − β₂ᵗ has few digits left in 32.
+ *
+ * A step is bound by memory, so every pass over the vectors counts: the slots hold the sums M = m ÷ (1 − β₁) and
+ * V = v ÷ (1 − β₂), which need no factor for what comes in, and all other factors are gathered in two numbers,
+ * p − η·rate · M ÷ (√V + epsilon), computed outside in 64 bits (1 − β₂ᵗ has few digits left in 32).
  */
 export function adam({ beta1, beta2, epsilon, convention }: AdamConfig): Optimiser {
-  const corrections = (step: number): { first: number; second: number } => ({
-    first: 1 - beta1 ** step,
-    second: Math.sqrt(1 - beta2 ** step),
-  })
   return {
     slots: ['first', 'second'],
     scalars(step): Record<string, number> {
-      const { first, second } = corrections(step)
-      return convention === 'pytorch'
-        ? { first_factor: 1 / first, second_factor: 1 / second }
-        : { rate_factor: second / first }
+      const first = 1 - beta1 ** step
+      const second = Math.sqrt(1 - beta2 ** step)
+      const root = Math.sqrt(1 - beta2)
+      return {
+        rate: ((1 - beta1) / first) * (second / root),
+        epsilon: (convention === 'pytorch' ? epsilon * second : epsilon) / root,
+      }
     },
     build(place) {
       const { builder, gradient, learningRate, slots, scalars } = place
       const pen = new FormulaPen(builder)
-      const first = pen.blend(slots['first']!, gradient, beta1)
-      const second = pen.blend(slots['second']!, pen.square(gradient), beta2)
-      const root = pen.sqrt(second)
-      const step =
-        convention === 'pytorch'
-          ? pen.div(
-              pen.mul(first, pen.mul(learningRate, scalars['first_factor']!)),
-              pen.add(pen.mul(root, scalars['second_factor']!), epsilon),
-            )
-          : pen.div(pen.mul(first, pen.mul(learningRate, scalars['rate_factor']!)), pen.add(root, epsilon))
+      const first = pen.add(pen.mul(slots['first']!, beta1), gradient)
+      const second = pen.add(pen.mul(slots['second']!, beta2), pen.square(gradient))
+      const direction = pen.div(first, pen.add(pen.sqrt(second), scalars['epsilon']!))
+      const step = pen.mul(direction, pen.mul(learningRate, scalars['rate']!))
       return { parameters: pen.sub(decayed(pen, place), step), slots: { first, second } }
     },
   }

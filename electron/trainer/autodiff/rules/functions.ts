@@ -15,7 +15,7 @@ export const functionGradients: Record<string, GradientRule> = {
   Sqrt: slope((c) => c.div(0.5, c.output())),
   Reciprocal: slope((c) => c.neg(c.mul(c.output(), c.output()))),
   /** 0 at 0, so that an L1 penalty lets a weight of zero rest. */
-  Abs: slope((c) => c.sign(c.input(0))),
+  Abs: slope((c) => c.op('Sign', [c.input(0)])),
   Sin: slope((c) => c.op('Cos', [c.input(0)])),
   Cos: slope((c) => c.neg(c.op('Sin', [c.input(0)]))),
   /** d erf(x) = 2/√π · exp(−x²). */

@@ -168,7 +168,7 @@ const lpNormalization: GradientRule = (c) => {
   const one = intAttribute(c.node, 'p', 2) === 1
   const norm = c.op(one ? 'ReduceL1' : 'ReduceL2', [x, c.list([axis])])
   const along = c.sum(c.mul(c.dy, y), [axis], true)
-  const inner = c.sub(c.dy, c.mul(one ? c.sign(x) : y, along))
+  const inner = c.sub(c.dy, c.mul(one ? c.op('Sign', [x]) : y, along))
   const zero = c.equal(norm, 0)
   return [c.mul(inner, c.div(c.sub(1, zero), c.add(norm, zero)))]
 }

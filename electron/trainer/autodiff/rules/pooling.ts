@@ -52,8 +52,8 @@ const lpPool: GradientRule = (c) => {
 /** sign(x)·|x|^(p−1). */
 function ownShare(c: GradientContext, p: number): string {
   const x = c.input(0)
-  if (p === 1) return c.sign(x)
-  return p === 2 ? x : c.mul(c.sign(x), powered(c, c.op('Abs', [x]), p - 1))
+  if (p === 1) return c.op('Sign', [x])
+  return p === 2 ? x : c.mul(c.op('Sign', [x]), powered(c, c.op('Abs', [x]), p - 1))
 }
 
 /** dy·y^(1−p). A window of zeros has no gradient; 0 is one of its subgradients. */

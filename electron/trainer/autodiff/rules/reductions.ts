@@ -44,7 +44,7 @@ const extreme = reduction(({ c, axes, dy, y }) => {
   return c.mul(chosen, c.div(dy, c.sum(chosen, axes, true)))
 })
 
-const l1 = reduction(({ c, dy }) => c.mul(c.sign(c.input(0)), dy))
+const l1 = reduction(({ c, dy }) => c.mul(c.op('Sign', [c.input(0)]), dy))
 
 /** x/‖x‖; the zero vector, where the norm has no gradient, gets 0, one of its subgradients. */
 const l2 = reduction(({ c, dy, y }) => {

@@ -17,6 +17,23 @@ const mapped =
 const shapes = (context: NodeContext): ReturnType<typeof broadcast> =>
   broadcast(context.node.inputs.flatMap((name, index) => (name === '' ? [] : [context.input(index).shape])))
 
+const entry = (content: readonly Dimension[], index: number): Dimension =>
+  content[content.length === 1 ? 0 : index] ?? null
+
+/** Applies `rule` to the entries of small integer values, where all of them are known. */
+function entries(
+  contexts: readonly Inferred[],
+  rule: (...sizes: Dimension[]) => Dimension,
+): readonly Dimension[] | undefined {
+  const contents = contexts.flatMap(({ content }) => (content === undefined ? [] : [content]))
+  if (contents.length < contexts.length) return undefined
+  const length = Math.max(...contents.map((content) => content.length))
+  return Array.from({ length }, (_, index) => rule(...contents.map((content) => entry(content, index))))
+}
+
+const withContent = (result: Inferred, content: readonly Dimension[] | undefined): Inferred =>
+  content === undefined ? result : { ...result, content }
+
 /** Integer arithmetic on shapes goes on where both sides are known. */
 const binary =
   (rule?: (a: Dimension, b: Dimension) => Dimension): InferRule =>
@@ -24,16 +41,8 @@ const binary =
     const [a, b] = [context.input(0), context.input(1)]
     const result: Inferred = { type: a.type ?? b.type, shape: shapes(context) }
     const whole = result.type === 'int64' || result.type === 'int32'
-    if (rule === undefined || !whole || a.content === undefined || b.content === undefined) return [result]
-    const length = Math.max(a.content.length, b.content.length)
-    const pick = (content: readonly Dimension[], index: number): Dimension =>
-      content[content.length === 1 ? 0 : index] ?? null
-    return [
-      {
-        ...result,
-        content: Array.from({ length }, (_, index) => rule(pick(a.content!, index), pick(b.content!, index))),
-      },
-    ]
+    if (!whole) return [result]
+    return [withContent(result, rule && entries([a, b], (x, y) => rule(x ?? null, y ?? null)))]
   }
 
 const numeric =
@@ -46,7 +55,26 @@ const toBool: InferRule = (context) => [{ type: 'bool', shape: context.input(0).
 const castLike: InferRule = (context) => [{ type: context.input(1).type, shape: context.input(0).shape }]
 const comparison: InferRule = (context) => [{ type: 'bool', shape: shapes(context) }]
 
-const where: InferRule = (context) => [{ type: context.input(1).type, shape: shapes(context) }]
+/** 1 or 0 where it can be told; a free size is not negative, and exporters ask whether it is −1. */
+const equalSizes = (a: Dimension, b: Dimension): Dimension => {
+  if (a === null || b === null) return null
+  if (typeof a === typeof b) return a === b ? 1 : typeof a === 'number' ? 0 : null
+  return [a, b].some((size) => typeof size === 'number' && size < 0) ? 0 : null
+}
+
+const equal: InferRule = (context) => {
+  const [a, b] = [context.input(0), context.input(1)]
+  const content = entries([a, b], (x, y) => equalSizes(x ?? null, y ?? null))
+  return [withContent({ type: 'bool', shape: shapes(context) }, content)]
+}
+
+const where: InferRule = (context) => {
+  const [condition, yes, no] = [context.input(0), context.input(1), context.input(2)]
+  const content = entries([condition, yes, no], (chosen, a, b) =>
+    chosen === 1 ? (a ?? null) : chosen === 0 ? (b ?? null) : null,
+  )
+  return [withContent({ type: yes.type, shape: shapes(context) }, content)]
+}
 
 const cast: InferRule = (context) => {
   const { shape, content } = context.input(0)
@@ -90,7 +118,7 @@ export const elementwiseRules: Record<string, InferRule> = {
   Min: variadic,
   Sum: variadic,
   Mean: variadic,
-  Equal: comparison,
+  Equal: equal,
   Less: comparison,
   LessOrEqual: comparison,
   Greater: comparison,

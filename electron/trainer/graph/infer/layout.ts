@@ -115,9 +115,10 @@ const slice: InferRule = (context) => {
       content = undefined
       return
     }
-    const bound = (value: number): number =>
-      Math.min(Math.max(value < 0 ? value + size : value, step < 0 ? -1 : 0), step < 0 ? size - 1 : size)
-    const [from, to] = [bound(starts[index] ?? 0), bound(ends[index] ?? size)]
+    const last = step < 0 ? size - 1 : size
+    const bound = (value: number, first: number): number =>
+      Math.min(Math.max(value < 0 ? value + size : value, first), last)
+    const [from, to] = [bound(starts[index] ?? 0, 0), bound(ends[index] ?? size, step < 0 ? -1 : 0)]
     const count = Math.max(0, Math.ceil((to - from) / step))
     shape[axis] = count
     content = content && Array.from({ length: count }, (_, at) => content?.[from + at * step] ?? null)

@@ -224,7 +224,8 @@ export class WireWriter {
     this.unsigned(message.total)
     message.flush()
     this.flush()
-    this.parts.push(...message.parts)
+    // One by one: a training graph has more parts than a call may have arguments.
+    for (const part of message.parts) this.parts.push(part)
     this.total += message.total
   }
 

@@ -40,7 +40,10 @@ function fire(w: NetworkWriter, x: Flow, name: string, squeezed: number, expande
   return w.op(name, 'Concat', [points.value, windows.value], shape, { axis: int(1) })
 }
 
-/** SqueezeNet 1.1. Its class scores are a map that is pooled, so that its features are the map before. */
+/**
+ * SqueezeNet 1.1. Its class scores are a map that is pooled, so that its features are the map before. Poolings round
+ * down; at 224 pixels that is the same as rounding up, as Caffe and PyTorch do.
+ */
 export function squeezenet({ size, classes, seed }: ArchitectureOptions): Network {
   const w = new NetworkWriter('squeezenet', seed)
   const picture = w.input([3, size, size])
@@ -48,7 +51,7 @@ export function squeezenet({ size, classes, seed }: ArchitectureOptions): Networ
   modules.forEach((module, index) => {
     x =
       module === null
-        ? pool(w, x, `pool_${index + 1}`, { kind: 'max', size: 3, stride: 2, padding: 'ceil' })
+        ? pool(w, x, `pool_${index + 1}`, { kind: 'max', size: 3, stride: 2, padding: 'valid' })
         : fire(w, x, `fire_${index + 1}`, module[0], module[1])
   })
   w.startBlock()

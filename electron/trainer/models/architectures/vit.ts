@@ -42,7 +42,7 @@ function embed(w: NetworkWriter, picture: Flow, { patch, width }: VitShape): Flo
   const token = w.normal('token', [1, 1, width], 'embedding', 0.02)
   const places = w.normal('places', [1, count + 1, width], 'embedding', 0.02)
   const alone = w.op('token/padded', 'Pad', [token, behind], padded.shape)
-  const embedding = w.op('embedding', 'Add', [places, alone.value], padded.shape)
+  const embedding = w.op('embedding', 'Add', [alone.value, places], padded.shape)
   return w.op('embedded', 'Add', [padded.value, embedding.value], padded.shape)
 }
 

@@ -4,24 +4,15 @@ import type { Attributes } from '../../graph/types.ts'
 import { convFans } from './initialisers.ts'
 import type { Flow, NetworkWriter } from './network-writer.ts'
 
-/**
- * `Padding` of a layer spec, with the place of the last window rounded down where it does not come out even, as
- * published architectures have it; `ceil`: zeros behind where the last window reaches out (Caffe's poolings).
- */
-export type Border = Padding | 'ceil'
-
 export interface WindowSettings {
   size: number
   stride: number
-  padding: Border
+  /** As in layer specs; where the window does not come out even, what is left over is not seen. */
+  padding: Padding
 }
 
 function place(input: number, { size, stride, padding }: WindowSettings): Placement {
   if (padding === 'same') return samePadding(input, size, stride)
-  if (padding === 'ceil') {
-    const output = Math.ceil((input - size) / stride) + 1
-    return { output, before: 0, behind: (output - 1) * stride + size - input }
-  }
   const zeros = padding === 'valid' ? 0 : padding
   return {
     output: Math.floor((input + 2 * zeros - size) / stride) + 1,
@@ -53,7 +44,7 @@ export interface ConvSettings {
   size: number
   stride?: number
   /** Default `same`. */
-  padding?: Border
+  padding?: Padding
   /** Each group of filters sees its own share of the channels. */
   groups?: number
   /** Default: none. */

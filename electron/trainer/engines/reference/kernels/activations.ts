@@ -72,10 +72,6 @@ export const activationKernels: KernelTable = {
   Softplus: mapped(() => softplus),
   Softsign: mapped(() => (x) => x / (1 + Math.abs(x))),
   Mish: mapped(() => (x) => x * Math.tanh(softplus(x))),
-  Swish: mapped(({ node }) => {
-    const alpha = floatAttribute(node, 'alpha', 1)
-    return (x) => x * sigmoid(alpha * x)
-  }),
   HardSigmoid: mapped(({ node }) => {
     const alpha = floatAttribute(node, 'alpha', 0.2)
     const beta = floatAttribute(node, 'beta', 0.5)

@@ -1,9 +1,8 @@
-import { constantValue } from '../../../graph/infer/index.ts'
 import { elementCount } from '../../../graph/tensor.ts'
 import { intAttribute, intsAttribute, stringAttribute } from '../../../graph/types.ts'
 import { axisOf, broadcastOffsets, broadcastShape, offsets, places, stridesOf } from '../indexing.ts'
 import type { Call, Kernel, KernelTable } from '../kernel.ts'
-import { append, int64, integersOf, numbersOf, reshaped, take, valueOf } from '../value.ts'
+import { append, integersOf, numbersOf, reshaped, take } from '../value.ts'
 import type { Value } from '../value.ts'
 
 /** A list that is an attribute in some versions and an input in others. */
@@ -129,24 +128,25 @@ const split: Kernel = (call) => {
   })
 }
 
-/** numpy's slices, bounds cut to what is there. */
+/**
+ * As the page of Slice says it: bounds are cut to what is there, so that a step backwards begins at entry 0 at the latest
+ * (numpy would give nothing) and may end before it.
+ */
 const slice: Kernel = (call) => {
   const x = call.input(0)
-  const rank = x.shape.length
   const starts = integersOf(call.input(1))
   const ends = integersOf(call.input(2))
   const axes = listOf(call, 'axes', 3) ?? starts.map((_, axis) => axis)
   const steps = listOf(call, 'steps', 4) ?? starts.map(() => 1)
   const [start, count, step] = [x.shape.map(() => 0), [...x.shape], x.shape.map(() => 1)]
   axes.forEach((written, i) => {
-    const axis = axisOf(written, rank)
+    const axis = axisOf(written, x.shape.length)
     const size = x.shape[axis]!
     const by = steps[i]!
-    const bound = (value: number): number => {
-      const positive = value < 0 ? value + size : value
-      return by > 0 ? Math.min(Math.max(positive, 0), size) : Math.min(Math.max(positive, -1), size - 1)
-    }
-    const [from, to] = [bound(starts[i]!), bound(ends[i]!)]
+    const bound = (value: number, low: number, high: number): number =>
+      Math.min(Math.max(value < 0 ? value + size : value, low), high)
+    const from = bound(starts[i]!, 0, by > 0 ? size : size - 1)
+    const to = by > 0 ? bound(ends[i]!, 0, size) : bound(ends[i]!, -1, size - 1)
     start[axis] = from
     step[axis] = by
     count[axis] = Math.max(0, Math.ceil((to - from) / by))
@@ -211,27 +211,6 @@ const tile: Kernel = (call) => {
   )
   return [take(x, shape, indices)]
 }
-
-const shapeOf: Kernel = (call) => {
-  const { shape } = call.input(0)
-  // Bounds beyond the rank are cut, negative ones count from the end, as in Array.slice.
-  const part = shape.slice(intAttribute(call.node, 'start', 0), intAttribute(call.node, 'end', shape.length))
-  return [int64([part.length], part)]
-}
-
-const constant: Kernel = (call) => {
-  const value = constantValue(call.node)
-  return [value === undefined ? call.lacks('a value of this kind') : valueOf(value)]
-}
-
-const constantOfShape: Kernel = (call) => {
-  const shape = integersOf(call.input(0))
-  const value = call.node.attributes['value']
-  const filler = value?.kind === 'tensor' ? valueOf(value.value) : valueOf(zero)
-  return [take(filler, shape, new Int32Array(elementCount(shape)))]
-}
-
-const zero = { type: 'float32' as const, shape: [1], data: Float32Array.of(0) }
 
 /**
  * Blocks of channels become blocks of pixels: as the page of DepthToSpace says it, by a reshape, a transposition and
@@ -313,10 +292,6 @@ export const layoutKernels: KernelTable = {
   Pad: pad,
   Expand: expand,
   Tile: tile,
-  Shape: shapeOf,
-  Size: (call) => [int64([], [call.input(0).data.length])],
-  Constant: constant,
-  ConstantOfShape: constantOfShape,
   DepthToSpace: depthToSpace,
   SpaceToDepth: spaceToDepth,
   Trilu: triangle,

@@ -1,7 +1,30 @@
+import { constantValue } from '../../../graph/infer/index.ts'
 import { dataTypeOf } from '../../../graph/onnx/schema.ts'
+import { elementCount } from '../../../graph/tensor.ts'
 import { intAttribute } from '../../../graph/types.ts'
 import type { Kernel, KernelTable } from '../kernel.ts'
-import { fromNumbers, kept, numbersOf } from '../value.ts'
+import { fromNumbers, int64, integersOf, kept, numbersOf, take, valueOf } from '../value.ts'
+
+const shapeOf: Kernel = (call) => {
+  const { shape } = call.input(0)
+  // Bounds beyond the rank are cut, negative ones count from the end, as in Array.slice.
+  const part = shape.slice(intAttribute(call.node, 'start', 0), intAttribute(call.node, 'end', shape.length))
+  return [int64([part.length], part)]
+}
+
+const constant: Kernel = (call) => {
+  const value = constantValue(call.node)
+  return [value === undefined ? call.lacks('a value of this kind') : valueOf(value)]
+}
+
+const constantOfShape: Kernel = (call) => {
+  const shape = integersOf(call.input(0))
+  const value = call.node.attributes['value']
+  const filler = value?.kind === 'tensor' ? valueOf(value.value) : valueOf(zero)
+  return [take(filler, shape, new Int32Array(elementCount(shape)))]
+}
+
+const zero = { type: 'float32' as const, shape: [1], data: Float32Array.of(0) }
 
 /** start, start + step … below the limit. */
 const range: Kernel = (call) => {
@@ -37,4 +60,11 @@ const eyeLike: Kernel = (call) => {
   ]
 }
 
-export const makingKernels: KernelTable = { Range: range, EyeLike: eyeLike }
+export const makingKernels: KernelTable = {
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  EyeLike: eyeLike,
+  Range: range,
+  Shape: shapeOf,
+  Size: (call) => [int64([], [call.input(0).data.length])],
+}
