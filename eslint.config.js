@@ -14,6 +14,7 @@ export default defineConfig(
       'resources/samples',
       '.test-electron',
       '.test-python',
+      '.bench-python',
       '**/*.d.mts',
     ],
   },

@@ -7,9 +7,9 @@ import type { BlockedPen } from './pen.ts'
 
 /**
  * E[x²] − μ² is a good variance as long as the mean is not far from 0. Beyond so many variances its square has eaten
- * six bits, and the variance is computed again from centred values.
+ * four bits, and the variance is computed again from centred values.
  */
-const farMean = 64
+const farMean = 16
 
 /**
  * Sums of at most so many numbers go into one 32-bit number; those are added up afterwards. Of a sum of n numbers one
