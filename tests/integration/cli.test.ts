@@ -94,7 +94,7 @@ describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
       ['run', at('pictures'), '--out', at('project'), '--export', 'onnx', '--seed', '3', '--json'],
       { env },
     )
-    expect(stderr).toContain('trained on the pixels')
+    expect(stderr).toContain('learns from the pixels alone')
     expect(code).toBe(0)
     const result = runResultSchema.parse(JSON.parse(stdout))
     expect(result).toMatchObject({
