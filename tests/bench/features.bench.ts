@@ -7,12 +7,15 @@ import { NetworkPool } from '#trainer/data/network-pool.ts'
 import { OnnxSession } from '#trainer/engines/onnx/session.ts'
 import { float32 } from '#trainer/graph/tensor.ts'
 import { prepareBackbone } from '#trainer/models/backbone.ts'
+import { z } from 'zod'
+import { Peer, peerPython } from './peers/python.ts'
 import type { Bench, BenchContext, BenchResult } from './types.ts'
 
 /**
  * Features per second beside what the two parts need alone: bare sharp decoding and resizing the same files, then bare
  * onnxruntime running the same network, each with all cores to itself. A perfect pipeline reaches
- * 1 / (sharp's time per picture + the network's time per picture). Turn about, so that all see the same machine.
+ * 1 / (sharp's time per picture + the network's time per picture). And beside Keras with the same weights, reading the
+ * same files with tf.data, where there is a Python that has it. Turn about, so that all see the same machine.
  */
 const ROUNDS = 3
 const BACKBONES = ['mobilenet_v1_0.25_128', 'mobilenet_v2_1.0_224']
@@ -87,6 +90,44 @@ async function bareNetwork(
   }
 }
 
+const runSchema = z.object({ seconds: z.number(), first: z.array(z.number()) })
+
+interface KerasPeer {
+  versions: string
+  run(): Promise<{ seconds: number; first: number[] }>
+  end(): void
+}
+
+async function kerasPeer(
+  model: string,
+  size: { width: number; height: number },
+  files: readonly string[],
+  say: (line: string) => void,
+): Promise<KerasPeer | null> {
+  const python = peerPython(['tensorflow'], say)
+  if (python === null) return null
+  const peer = Peer.open(python, 'keras_features.py')
+  const { versions } = z
+    .object({ versions: z.string() })
+    .parse(await peer.ask(JSON.stringify({ model, ...size, files })))
+  return {
+    versions,
+    run: async () => runSchema.parse(await peer.ask('run')),
+    end: () => peer.close(),
+  }
+}
+
+/** Cosine of the angle between two feature vectors: 1 when both did the same work. */
+function likeness(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [ab, aa, bb] = [0, 0, 0]
+  for (let i = 0; i < a.length; i++) {
+    ab += a[i]! * b[i]!
+    aa += a[i]! ** 2
+    bb += b[i]! ** 2
+  }
+  return ab / Math.sqrt(aa * bb)
+}
+
 async function measure(id: string, files: readonly string[], context: BenchContext): Promise<BenchResult[]> {
   const source = context.shared(`backbones/${id}/model.h5`)
   if (source === null) return []
@@ -102,6 +143,8 @@ async function measure(id: string, files: readonly string[], context: BenchConte
   const { width, height } = backbone.preprocessing.size
   const network = await bareNetwork(backbone)
   const pool = new NetworkPool({ onnxPath, preprocessing: backbone.preprocessing })
+  const keras = await kerasPeer(source, { width, height }, files, context.say)
+  const { values } = await pool.submit(files[0]!)
   const bare = (path: string): Promise<unknown> =>
     sharp(path)
       .autoOrient()
@@ -112,20 +155,24 @@ async function measure(id: string, files: readonly string[], context: BenchConte
       .toBuffer()
   await inLanes(pool.capacity, files.slice(0, 40), (path) => pool.submit(path))
   await inLanes(4, files.slice(0, 40), bare)
-  const rounds: { sharp: Cost; network: Cost; ours: Cost }[] = []
+  const rounds: { sharp: Cost; network: Cost; ours: Cost; keras: number | null }[] = []
   for (let round = 0; round < ROUNDS; round++) {
     context.say(`${id}, round ${round + 1} of ${ROUNDS}`)
+    const theirs = await keras?.run()
+    if (theirs && values && !(likeness(theirs.first, values) > 0.98))
+      throw new Error(`Keras gives other features for ${files[0]}: this would compare different work`)
     rounds.push({
       sharp: await cost(files.length, () => inLanes(4, files, bare)),
       network: await network.run(),
       ours: await cost(files.length, () => inLanes(pool.capacity, files, (path) => pool.submit(path))),
+      keras: theirs ? (1000 * theirs.seconds) / files.length : null,
     })
   }
+  keras?.end()
   const memory = process.memoryUsage.rss() / 1e6
   await pool.close()
   await network.end()
-  const share = (of: (costs: { sharp: Cost; network: Cost; ours: Cost }) => number): number =>
-    median(rounds.map(of))
+  const share = (of: (costs: (typeof rounds)[number]) => number): number => median(rounds.map(of))
   const group = 'Features'
   const note = `${files.length} files, median of ${ROUNDS} rounds turn about`
   return [
@@ -149,6 +196,18 @@ async function measure(id: string, files: readonly string[], context: BenchConte
       target: { atLeast: 0.85 },
       note,
     },
+    ...(keras
+      ? [
+          {
+            group,
+            name: `${id}: times Keras with tf.data`,
+            value: share(({ keras, ours }) => (keras ?? NaN) / ours.wall),
+            unit: '',
+            target: { atLeast: 2 },
+            note: `${note}; Keras ${share(({ keras }) => 1000 / (keras ?? NaN)).toFixed(0)} img/s: ${keras.versions}, same weights, batches of 32`,
+          },
+        ]
+      : []),
     {
       group,
       name: `${id}: the same in processor time`,

@@ -41,10 +41,19 @@ export class Peer {
 
   private constructor(python: string, script: string, options: readonly string[]) {
     const path = join(import.meta.dirname, script)
-    this.child = spawn(python, [path, ...options], { stdio: ['pipe', 'pipe', 2] })
+    this.child = spawn(python, [path, ...options], {
+      stdio: ['pipe', 'pipe', 2],
+      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3', PYTHONDONTWRITEBYTECODE: '1' },
+    })
     this.lines = createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]()
   }
 
+  /** For a script that says nothing before it is asked. */
+  static open(python: string, script: string): Peer {
+    return new Peer(python, script, [])
+  }
+
+  /** For a script that says when it is ready. */
   static async start(python: string, script: string, options: readonly string[]): Promise<Peer> {
     const peer = new Peer(python, script, options)
     await peer.answer()
@@ -65,8 +74,11 @@ export class Peer {
   }
 
   private async answer(): Promise<unknown> {
-    const { value, done } = await this.lines.next()
-    if (done === true) throw new Error(`the peer ended (code ${this.child.exitCode})`)
-    return JSON.parse(value)
+    for (;;) {
+      const { value, done } = await this.lines.next()
+      if (done === true) throw new Error(`the peer ended (code ${this.child.exitCode})`)
+      // Libraries greet on standard output too.
+      if (/^[[{"]/.test(value)) return JSON.parse(value)
+    }
   }
 }
