@@ -1,6 +1,6 @@
 import {
-  tensorFromResized,
   resizeRgbFast,
+  toNetworkInput,
   type Preprocessing,
   type ResampleBuffers,
 } from '#shared/domain/preprocessing/index.ts'
@@ -8,10 +8,12 @@ import { KestrelError } from '#shared/errors/index.ts'
 import { decodeToRgb } from './decode.ts'
 
 /**
- * One set per thread is enough: pixels are resized between two awaits, so no other call of this thread can be in the
- * middle of it.
+ * One set per thread is enough: pixels are resized, and where they only lie between they are used up, between two
+ * awaits, so no other call of this thread can be in the middle of it. Used again because large arrays are what makes
+ * the garbage collector run.
  */
 const buffers: ResampleBuffers = {}
+let between = new Uint8Array(0)
 
 function check(definition: Preprocessing): void {
   if (!definition.jpegScaledDecode) return
@@ -55,6 +57,10 @@ export async function preprocessFile(
   definition: Preprocessing,
   batch?: { target: Float32Array; offset: number },
 ): Promise<Float32Array> {
-  const resized = await resizeFile(input, definition)
-  return tensorFromResized(resized, definition, batch?.target, batch?.offset)
+  check(definition)
+  const picture = await decodeToRgb(input, { background: definition.background })
+  const { width, height } = definition.size
+  if (between.length !== width * height * 3) between = new Uint8Array(width * height * 3)
+  buffers.target = between
+  return toNetworkInput(picture, definition, { ...batch, buffers })
 }

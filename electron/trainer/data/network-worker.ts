@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { decodeToRgb } from '#imaging/decode.ts'
 import { preprocessFile } from '#imaging/prepare.ts'
+import { networkInputLength } from '#shared/domain/preprocessing/index.ts'
 import { KestrelError, toWire } from '#shared/errors/index.ts'
 import type { OnnxSession } from '../engines/onnx/session.ts'
 import { float32, tensor } from '../graph/tensor.ts'
@@ -25,19 +26,27 @@ async function openNetwork(path: string): Promise<OnnxSession> {
 const session = onnxPath === null ? null : await openNetwork(onnxPath)
 const [input, output] = [session?.inputs[0], session?.outputs[0]]
 
+/**
+ * What pictures were laid out in before, ready for the next: one for each picture that is on its way. Half a megabyte
+ * anew for each picture would keep the garbage collector at work all the time.
+ */
+const spare: Float32Array[] = []
+
 async function readInput(path: string): Promise<Tensor> {
   if (input?.type === 'uint8') {
     const { data, width, height } = await decodeToRgb(path, { background: preprocessing.background })
     return tensor('uint8', [height, width, 3], data)
   }
   const { width, height } = preprocessing.size
-  return float32([1, 3, height, width], await preprocessFile(path, preprocessing))
+  const target = spare.pop() ?? new Float32Array(networkInputLength(preprocessing))
+  return float32([1, 3, height, width], await preprocessFile(path, preprocessing, { target, offset: 0 }))
 }
 
 async function answer(path: string): Promise<Float32Array> {
   const picture = await readInput(path)
   if (!session || !input || !output) return picture.data as Float32Array
   const values = (await session.run({ [input.name]: picture }, [output.name]))[output.name]?.data
+  if (picture.data instanceof Float32Array) spare.push(picture.data)
   if (!(values instanceof Float32Array))
     throw new KestrelError('backbone-unsupported', 'The network did not answer with numbers.')
   return values

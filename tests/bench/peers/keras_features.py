@@ -1,7 +1,7 @@
 """Keras reading picture files with tf.data: the peer of features.bench.ts. Needs tensorflow (2.16 or later, with Keras 3).
 
 Talks in lines of JSON. In: first {"model": FILE, "width": W, "height": H, "files": [..]}, then one "run" for each round.
-Out: first {"versions": ..}, then for each run {"seconds": .., "first": [features of the first file]}.
+Out: first {"versions": ..}, then for each run {"seconds": .., "cpu": processor seconds, "first": [features of the first file]}.
 """
 
 import json
@@ -52,10 +52,10 @@ def main():
     for line in sys.stdin:
         if line.strip() != "run":
             continue
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         features = model.predict(dataset(files), verbose=0)
-        seconds = time.perf_counter() - began
-        answer({"seconds": seconds, "first": np.asarray(features[0], dtype=float).tolist()})
+        seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+        answer({"seconds": seconds, "cpu": cpu, "first": np.asarray(features[0], dtype=float).tolist()})
 
 
 main()
