@@ -8,6 +8,7 @@ import { engineFor } from '../engines/choose.ts'
 import type { RequestContext } from '../host/context.ts'
 import { writeRunFolder } from '../host/run-folder.ts'
 import { composeBatchClassifier } from '../models/classifier.ts'
+import { luma, takingColour } from '../models/colour-input.ts'
 import { buildNetwork } from '../models/layers/build.ts'
 import { ScalingFit } from '../models/layers/preprocessing.ts'
 import type { FittedScaling } from '../models/layers/preprocessing.ts'
@@ -40,7 +41,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
     const features_s = secondsSince(reading)
 
     const fitting_ = performance.now()
-    const network = buildNetwork(spec, { seed: request.seed, scaling })
+    const network = takingColour(buildNetwork(spec, { seed: request.seed, scaling }))
     const groups = groupsOf(network, fitting.regularisation)
     const engine = await engineFor(request.engine)
     const learner = await GradientFit.open({
@@ -129,6 +130,18 @@ async function measureScaling(
   shape: readonly [number, number, number],
 ): Promise<FittedScaling> {
   const measured = new ScalingFit(kind, shape)
-  if (kind !== 'none') for await (const { x } of data.judging(train)) measured.add(x)
+  if (kind !== 'none')
+    for await (const { x } of data.judging(train)) measured.add(shape[0] === 1 ? greyOf(x, shape) : x)
   return measured.result()
+}
+
+/** Brightness of colour pictures `[n, 3, height, width]`, as the network itself will see them. */
+function greyOf(x: Float32Array, [, height, width]: readonly [number, number, number]): Float32Array {
+  const plane = height * width
+  const grey = new Float32Array(x.length / 3)
+  for (let at = 0; at < grey.length; at++) {
+    const from = Math.floor(at / plane) * 3 * plane + (at % plane)
+    grey[at] = luma[0] * x[from]! + luma[1] * x[from + plane]! + luma[2] * x[from + 2 * plane]!
+  }
+  return grey
 }

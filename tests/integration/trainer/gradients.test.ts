@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import type { PreparedBackbone, TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
+import { templateNetwork } from '#shared/domain/network/index.ts'
+import { preprocessingSchema } from '#shared/domain/preprocessing/index.ts'
+import { stratifiedSplit } from '#shared/domain/splits.ts'
+import { optimiserConfigSchema } from '#shared/domain/training/config.ts'
+import { planGradients } from '#shared/domain/training/presets.ts'
+import type { GradientChanges } from '#shared/domain/training/presets.ts'
+import { drawPictures } from '../../helpers/drawn-pictures.ts'
+import type { DrawnPicture } from '../../helpers/drawn-pictures.ts'
+import { temporaryFolder } from '../../helpers/folders.ts'
+import { tinyNetwork } from '../../helpers/tiny-backbone.ts'
+import { TrainerProcess } from '../../helpers/trainer-process.ts'
+
+const classes = ['red', 'blue', 'yellow']
+let pictures: DrawnPicture[]
+let backbone: PreparedBackbone
+
+async function trainer(): Promise<TrainerProcess> {
+  const own = await TrainerProcess.start()
+  onTestFinished(() => own.close())
+  return own
+}
+
+beforeAll(async () => {
+  const folder = temporaryFolder()
+  pictures = await drawPictures(join(folder, 'pictures'), { count: 24 })
+  const file = join(folder, 'tiny.onnx')
+  writeFileSync(file, tinyNetwork())
+  const target = join(folder, 'backbone.onnx')
+  const own = await TrainerProcess.start()
+  const { sha256, featureLength, input } = await own.request({ kind: 'prepare-backbone', file, target })
+    .answer
+  await own.close()
+  const preprocessing = preprocessingSchema.parse({
+    ...{ version: 1, size: input, fit: 'stretch', filter: 'pillow-bilinear', background: [255, 255, 255] },
+    ...{ channelOrder: 'RGB', mean: [127.5, 127.5, 127.5], divisor: [127.5, 127.5, 127.5] },
+    jpegScaledDecode: false,
+  })
+  backbone = { id: 'tiny', sha256, onnxPath: target, featureLength, preprocessing }
+})
+
+function request(
+  recipe: 'fine-tune' | 'scratch',
+  changes: GradientChanges,
+  rest: Partial<TrainRequest> = {},
+): TrainRequest {
+  const folder = temporaryFolder()
+  const runDir = join(folder, 'run')
+  mkdirSync(runDir)
+  const split = stratifiedSplit({
+    labels: pictures.map(({ label }) => label),
+    keys: pictures.map(({ sha256 }) => sha256),
+    seed: 1,
+    fractions: { train: 60, val: 20, test: 20 },
+  })
+  return {
+    kind: 'train',
+    recipe,
+    backbone: recipe === 'scratch' ? null : backbone,
+    classes,
+    images: pictures.map((picture, index) => ({ ...picture, split: split[index]! })),
+    seed: 1,
+    folds: 0,
+    cacheDir: join(folder, 'cache'),
+    runDir,
+    warmStartFrom: null,
+    gradients: planGradients({ recipe, pictures: 40, classes: 3 }, changes),
+    engine: 'onnx',
+    checkpointDir: null,
+    ...rest,
+  }
+}
+
+/** What the written model answers for the test pictures, by the trainer that predicts. */
+async function answersOf(
+  own: TrainerProcess,
+  { runDir, images }: TrainRequest,
+): Promise<Map<number, Float32Array>> {
+  const found = new Map<number, Float32Array>()
+  const test = images.filter(({ split }) => split === 'test').map(({ id, path }) => ({ id, path }))
+  await own.request({ kind: 'predict', modelDir: runDir, images: test }, (message) => {
+    if (message.type === 'partial' && message.partial.probabilities)
+      found.set(message.partial.id, message.partial.probabilities)
+  }).answer
+  return found
+}
+
+function expectAnswers(result: TrainResult, answers: ReadonlyMap<number, Float32Array>): void {
+  expect(answers.size).toBe(result.test.ids.length)
+  result.test.ids.forEach((id, row) =>
+    answers
+      .get(id)!
+      .forEach((value, k) =>
+        expect(value).toBeCloseTo(result.test.probabilities[row * classes.length + k]!, 4),
+      ),
+  )
+}
+
+describe('from scratch', () => {
+  it('killed after some epochs, it goes on and ends where the uninterrupted one ends', async () => {
+    const settings: GradientChanges = { epochs: 6, network: 'lenet-5' }
+    const whole = await (await trainer()).request(request('scratch', settings)).answer
+    const checkpointDir = temporaryFolder()
+    const interrupted = request('scratch', settings, { checkpointDir })
+    const first = await trainer()
+    const running = first.request(interrupted, (message) => {
+      if (message.type === 'metric' && message.metric.step === 3) first.child.kill('SIGKILL')
+    })
+    await expect(running.answer).rejects.toThrow(/has ended/)
+    expect(readdirSync(checkpointDir)).toContain('scratch.checkpoint')
+
+    const second = await trainer()
+    const seen: number[] = []
+    const resumed = await second.request(interrupted, (message) => {
+      if (message.type === 'metric') seen.push(message.metric.step)
+    }).answer
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6])
+    expect(resumed.test.ids).toEqual(whole.test.ids)
+    resumed.test.probabilities.forEach((value, i) =>
+      expect(Math.abs(value - whole.test.probabilities[i]!)).toBeLessThan(1e-6),
+    )
+    expectAnswers(resumed, await answersOf(second, interrupted))
+  })
+
+  it('does not go on from the state of another training', async () => {
+    const checkpointDir = temporaryFolder()
+    const own = await trainer()
+    await own.request(request('scratch', { epochs: 2, network: 'lenet-5' }, { checkpointDir })).answer
+    const other = request('scratch', { epochs: 3, network: 'lenet-5' }, { checkpointDir })
+    const seen: number[] = []
+    const result = await own.request(other, (message) => {
+      if (message.type === 'metric') seen.push(message.metric.step)
+    }).answer
+    expect(result.steps).toBe(3)
+    expect(seen).toEqual([1, 2, 3])
+  })
+
+  it('answers every picture in a fold by a network that has not seen it, and takes finished folds over', async () => {
+    const checkpointDir = temporaryFolder()
+    const own = await trainer()
+    const asked = request('scratch', { epochs: 2, network: 'lenet-5' }, { folds: 3, checkpointDir })
+    const { outOfFold } = await own.request(asked).answer
+    const learned = asked.images.filter(({ split }) => split !== 'test').map(({ id }) => id)
+    expect([...outOfFold!.ids].sort((a, b) => a - b)).toEqual(learned.sort((a, b) => a - b))
+    expect(new Set(outOfFold!.fold)).toEqual(new Set([0, 1, 2]))
+    const folds = readdirSync(checkpointDir).filter((name) => name.endsWith('.json'))
+    expect(folds.sort()).toEqual(['fold-0.json', 'fold-1.json', 'fold-2.json'])
+    const kept = JSON.parse(readFileSync(join(checkpointDir, 'fold-1.json'), 'utf8')) as { ids: number[] }
+    expect(kept.ids).toEqual([...outOfFold!.ids].filter((_, i) => outOfFold!.fold[i] === 1))
+  })
+
+  it('numbers beyond all bounds end it with words, and with a model where there is a good one', async () => {
+    const own = await trainer()
+    const wild = request('scratch', {
+      ...{ epochs: 4, network: 'lenet-5', learningRate: 100 },
+      optimiser: optimiserConfigSchema.parse({ kind: 'momentum' }),
+    })
+    const outcome = await own.request(wild).answer.then(
+      (result) => result,
+      (error: unknown) => error,
+    )
+    if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'training-diverged' })
+    else {
+      const { stopped, checks } = outcome as TrainResult
+      expect(stopped?.reason === 'diverged' || checks.some(({ verdict }) => verdict === 'wrong')).toBe(true)
+    }
+  })
+
+  it('trains every template, and a network for grey pictures', async () => {
+    const own = await trainer()
+    const grey = templateNetwork('lenet-5', { size: 32, classes: 3, channels: 1 })
+    const standardised = { ...grey, preprocessing: 'standardise' as const }
+    const templates = ['small-cnn', 'small-vgg', 'small-resnet', 'mobilenet-like'] as const
+    for (const network of [...templates, standardised]) {
+      const asked = request('scratch', { epochs: 1, network })
+      const result = await own.request(asked).answer
+      expect(result.checks.find(({ id }) => id === 'finite')?.verdict).toBe('good')
+      expectAnswers(result, await answersOf(own, asked))
+    }
+  })
+})
+
+describe('fine-tuning', () => {
+  it('says which was better on the validation pictures, and its model answers as it was judged', async () => {
+    const own = await trainer()
+    const asked = request('fine-tune', { epochs: 12, learningRate: 0.01, topBlocks: 1 })
+    const result = await own.request(asked).answer
+    expect(result.kept).not.toBeNull()
+    expect(result.kept!.tuned).toBe(true)
+    expect(result.kept!.tunedAccuracy).toBeGreaterThanOrEqual(result.kept!.headAccuracy)
+    expectAnswers(result, await answersOf(own, asked))
+    const passport = JSON.parse(readFileSync(join(asked.runDir, 'training.json'), 'utf8')) as object
+    expect(passport).toMatchObject({ refitted: true, blocks: { learned: 1, of: expect.any(Number) } })
+  })
+
+  it('keeps the frozen network where adapting it does not help', async () => {
+    const own = await trainer()
+    const asked = request('fine-tune', { epochs: 2, learningRate: 10, topBlocks: 1 })
+    const frozen = await own.request({ ...request('fine-tune', {}), recipe: 'head', gradients: null }).answer
+    const result = await own.request(asked).answer
+    expect(result.kept?.tuned).toBe(false)
+    expect(result.test.ids).toEqual(frozen.test.ids)
+    result.test.probabilities.forEach((value, i) =>
+      expect(value).toBeCloseTo(frozen.test.probabilities[i]!, 5),
+    )
+    expectAnswers(result, await answersOf(own, asked))
+  })
+
+  it('gives the same model for the same seed', async () => {
+    const own = await trainer()
+    const model = async (): Promise<string> => {
+      const asked = request('fine-tune', { epochs: 3, topBlocks: 1, learningRate: 0.01 })
+      await own.request(asked).answer
+      return createHash('sha256')
+        .update(readFileSync(join(asked.runDir, 'model.onnx')))
+        .digest('hex')
+    }
+    expect(await model()).toBe(await model())
+  })
+})
