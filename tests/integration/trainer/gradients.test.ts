@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { PreparedBackbone, TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
 import { templateNetwork } from '#shared/domain/network/index.ts'
 import { preprocessingSchema } from '#shared/domain/preprocessing/index.ts'
@@ -16,6 +17,7 @@ import { tinyNetwork } from '../../helpers/tiny-backbone.ts'
 import { TrainerProcess } from '../../helpers/trainer-process.ts'
 
 const classes = ['red', 'blue', 'yellow']
+let folder: string
 let pictures: DrawnPicture[]
 let backbone: PreparedBackbone
 
@@ -26,7 +28,7 @@ async function trainer(): Promise<TrainerProcess> {
 }
 
 beforeAll(async () => {
-  const folder = temporaryFolder()
+  folder = mkdtempSync(join(tmpdir(), 'kestrel-gradients-'))
   pictures = await drawPictures(join(folder, 'pictures'), { count: 24 })
   const file = join(folder, 'tiny.onnx')
   writeFileSync(file, tinyNetwork())
@@ -43,13 +45,15 @@ beforeAll(async () => {
   backbone = { id: 'tiny', sha256, onnxPath: target, featureLength, preprocessing }
 })
 
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
 function request(
   recipe: 'fine-tune' | 'scratch',
   changes: GradientChanges,
   rest: Partial<TrainRequest> = {},
 ): TrainRequest {
-  const folder = temporaryFolder()
-  const runDir = join(folder, 'run')
+  const own = temporaryFolder()
+  const runDir = join(own, 'run')
   mkdirSync(runDir)
   const split = stratifiedSplit({
     labels: pictures.map(({ label }) => label),
@@ -65,7 +69,7 @@ function request(
     images: pictures.map((picture, index) => ({ ...picture, split: split[index]! })),
     seed: 1,
     folds: 0,
-    cacheDir: join(folder, 'cache'),
+    cacheDir: join(own, 'cache'),
     runDir,
     warmStartFrom: null,
     gradients: planGradients({ recipe, pictures: 40, classes: 3 }, changes),
