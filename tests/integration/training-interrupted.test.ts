@@ -105,6 +105,7 @@ describe('a training that does not come to its end', () => {
     const run = await studio.client.runs.get({ projectId, runId })
     expect(run).toMatchObject({ state: 'failed', error: { code: 'training-crashed' } })
     expect(run.error!.message).toContain('ended unexpectedly while training')
+    expect(run.resumable).toBe(true)
     expect((await studio.client.runs.curve({ projectId, runId })).length).toBeGreaterThan(0)
     expect(await readdir(studio.registry.get(projectId).paths.temporary)).toEqual([])
 
@@ -116,6 +117,29 @@ describe('a training that does not come to its end', () => {
     expect(predictions).toHaveLength(1)
     await expect(studio.client.predictions.predict({ projectId, runId, source })).rejects.toMatchObject({
       data: { code: 'model-unreadable' },
+    })
+  })
+
+  it('goes on from its last epoch when the person wants it, on what it was begun with', async () => {
+    const [lost] = await studio.client.runs.list({ projectId })
+    const { runId } = lost!
+    const before = await studio.client.runs.curve({ projectId, runId })
+    const { jobId } = await studio.client.training.resume({ projectId, runId })
+    expect((await studio.client.runs.get({ projectId, runId })).state).toBe('running')
+    expect(await studio.jobs.wait(jobId)).toMatchObject({ state: 'done' })
+    const run = await studio.client.runs.get({ projectId, runId })
+    expect(run).toMatchObject({
+      state: 'done',
+      resumable: false,
+      error: null,
+      testAccuracy: expect.any(Number),
+    })
+    expect(run.checks.find(({ id }) => id === 'finite')?.verdict).toBe('good')
+    const after = await studio.client.runs.curve({ projectId, runId })
+    expect(after.length).toBeGreaterThan(before.length)
+    expect(after.slice(0, before.length - 1)).toEqual(before.slice(0, -1))
+    await expect(studio.client.training.resume({ projectId, runId })).rejects.toMatchObject({
+      data: { code: 'bad-request' },
     })
   })
 
