@@ -2,7 +2,7 @@ import { KestrelError } from '../../errors/index.ts'
 import { requireSound } from './describe.ts'
 import { networkLimits, networkSpecSchema, type NetworkSpec, type NetworkSpecInput } from './spec.ts'
 
-/** Networks to begin with. The first is what "From scratch" uses. */
+/** Networks to begin with. */
 export const templateIds = ['small-cnn', 'lenet-5', 'small-vgg', 'small-resnet', 'mobilenet-like'] as const
 export type TemplateId = (typeof templateIds)[number]
 
