@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TrainMetric, TrainResult } from '#shared/contract/trainer.ts'
 import type { TrainConfig } from '#shared/contract/training.ts'
 import { fitWork } from '#shared/domain/forecast.ts'
+import { shownPictures } from '#shared/domain/training/presets.ts'
 import { KestrelError, toKestrelError, toWire } from '#shared/errors/index.ts'
 import { cachedPictures } from '#shared/util/feature-cache-format.ts'
 import type { MeasuredRatesStore } from '../backbones/rates.ts'
@@ -263,12 +264,16 @@ async function noteRates(
   { rates, bus }: RunTrainingPorts,
   run: RunRecord,
   plan: TrainingPlan,
-  { timings, features, featureLength }: TrainResult,
+  { timings, features, featureLength, stopped }: TrainResult,
   warm: boolean,
 ): Promise<void> {
   const fit = timings.train_s + timings.evaluate_s
-  if (run.config.recipe !== 'head')
-    return await rates.noteFeatures(rateName(run.config), plan.pictures.length, timings.features_s + fit)
+  if (run.facts.gradients) {
+    // One that ended early has shown fewer pictures than were planned.
+    if (stopped) return
+    const shown = (1 + run.config.folds) * shownPictures(run.facts.gradients, plan.counts.train)
+    return await rates.noteFeatures(rateName(run.config), shown, timings.features_s + fit)
+  }
   await rates.noteFeatures(run.config.backboneId ?? '', features.computed, timings.features_s)
   if (features.computed > 0) bus.publish({ type: 'backbones' })
   await rates.noteFit(

@@ -1,6 +1,7 @@
 import type { Forecast, TrainConfig, TrainingOptions } from '#shared/contract/training.ts'
 import { forecastTraining } from '#shared/domain/forecast.ts'
-import { planGradients } from '#shared/domain/training/presets.ts'
+import { planGradients, shownPictures } from '#shared/domain/training/presets.ts'
+import type { GradientPlan } from '#shared/domain/training/presets.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { cachedPictures } from '#shared/util/feature-cache-format.ts'
 import { expectedRateOf } from '../backbones/known-architectures.ts'
@@ -32,8 +33,8 @@ export type TrainingService = ReturnType<typeof createTrainingService>
 const DEFAULT_SPLIT = { train: 0.7, val: 0.15, test: 0.15 }
 const DEFAULT_SEED = 1
 const DEFAULT_FOLDS = 5
-/** Pictures per second of a whole training by gradients (all epochs), before anything was measured. */
-const EXPECTED_RATE = { 'fine-tune': 4, scratch: 10 }
+/** Pictures shown per second of a training by gradients, judging and a second round included, before anything was measured. */
+const EXPECTED_RATE = { 'fine-tune': 25, scratch: 90 }
 
 export function createTrainingService(ports: TrainingPorts) {
   const { registry, jobs, backbones, rates, pool, log } = ports
@@ -104,7 +105,8 @@ export function createTrainingService(ports: TrainingPorts) {
     const count = plan.pictures.length
     if (config.recipe !== 'head') {
       const rate = rates.features(rateName(config))
-      const seconds = (1 + config.folds) * (count / (rate ?? EXPECTED_RATE[config.recipe]))
+      const shown = shownPictures(gradientsOf(config, plan), plan.counts.train)
+      const seconds = ((1 + config.folds) * shown) / (rate ?? EXPECTED_RATE[config.recipe])
       return {
         seconds,
         featuresSeconds: 0,
@@ -160,13 +162,7 @@ export function createTrainingService(ports: TrainingPorts) {
         blocker.code === 'too-few-classes' ? 'too-few-classes' : 'too-few-pictures',
         blocker.words,
       )
-    const gradients =
-      config.recipe === 'head'
-        ? null
-        : planGradients(
-            { recipe: config.recipe, pictures: plan.counts.train, classes: plan.classes.length },
-            config.changes,
-          )
+    const gradients = config.recipe === 'head' ? null : gradientsOf(config, plan)
     const frozen = { ...config, backboneId }
     return begin(project, freezeRun(project, plan, frozen, gradients, ports.version), plan)
   }
@@ -276,6 +272,17 @@ export function createTrainingService(ports: TrainingPorts) {
       [...underWay.values()].map(({ project, run }) => ({ projectName: project.name(), words: run.name })),
   }
 }
+
+/** @throws KestrelError bad-request when a network or a setting does not fit */
+const gradientsOf = ({ recipe, changes }: TrainConfig, plan: TrainingPlan): GradientPlan =>
+  planGradients(
+    {
+      recipe: recipe === 'scratch' ? 'scratch' : 'fine-tune',
+      pictures: plan.counts.train,
+      classes: plan.classes.length,
+    },
+    changes,
+  )
 
 /** A head makes its folds in seconds; folds of a training by gradients are as many trainings. */
 const usualFolds = (recipe: TrainConfig['recipe']): number => (recipe === 'head' ? DEFAULT_FOLDS : 0)

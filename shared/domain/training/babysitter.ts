@@ -129,7 +129,7 @@ function overfitting({ curve, val }: WatchedTraining): TrainingCheck {
     return {
       id,
       verdict: 'attention',
-      message: `It learns the training pictures by heart (overfitting): ${percent(last.trainAccuracy ?? 0)} right there, ${percent(last.valAccuracy!)} on validation, and validation got worse after epoch ${best.step}. The weights of the best epoch were kept. More pictures or stronger augmentation help most.`,
+      message: `It learns the training pictures by heart (overfitting): ${percent(last.trainAccuracy ?? 0)} right there, ${percent(last.valAccuracy!)} on validation, and validation got worse after epoch ${best.step}. Of its epochs the best one counts. More pictures or stronger augmentation help most.`,
     }
   if (gap > Math.max(2 * WIDE_GAP, noise))
     return {

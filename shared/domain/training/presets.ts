@@ -105,6 +105,10 @@ const FINE_TUNE = { shown: 12_000, least: 6, most: 20 }
 const epochsFor = ({ shown, least, most }: typeof SCRATCH, pictures: number): number =>
   Math.min(most, Math.max(least, Math.round(shown / Math.max(1, pictures))))
 
+/** Pictures shown in a training, each as often as there are epochs: what its time is made of. */
+export const shownPictures = ({ fitting }: GradientPlan, pictures: number): number =>
+  fitting.epochs * pictures
+
 /**
  * "From scratch": about five minutes on two cores for a thousand pictures. The residual network and small batches are what
  * finds small defects on grey surfaces, which plain convolutions under a global pooling learn far more slowly.
