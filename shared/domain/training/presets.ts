@@ -100,7 +100,7 @@ function networkFor(network: TemplateId | NetworkSpec, classes: number): Network
 /** Pictures shown in a training from scratch, and the fewest and most epochs. */
 const SCRATCH = { shown: 30_000, least: 12, most: 45 }
 /** The same for adapting a backbone, whose steps cost a multiple. */
-const FINE_TUNE = { shown: 12_000, least: 6, most: 20 }
+const FINE_TUNE = { shown: 8_000, least: 6, most: 16 }
 
 const epochsFor = ({ shown, least, most }: typeof SCRATCH, pictures: number): number =>
   Math.min(most, Math.max(least, Math.round(shown / Math.max(1, pictures))))
