@@ -185,6 +185,12 @@ describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
     const inTheWay = await kestrel(['run', at('pictures'), '--out', file], { env })
     expect(inTheWay.code).toBe(1)
     expect(inTheWay.stderr).toMatch(/a file is in the way.*\n$/)
+    if (process.platform === 'linux') {
+      // Node's recursive mkdir never comes back from there.
+      const nowhere = await kestrel(['run', at('pictures'), '--out', '/proc/nowhere'], { env })
+      expect(nowhere.code).toBe(1)
+      expect(nowhere.stderr).toMatch(/the system allows no folder there.*\n$/)
+    }
     expect(inTheWay.stderr).not.toContain(' at ')
   })
 

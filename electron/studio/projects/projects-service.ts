@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Project, RecentProject } from '#shared/contract/projects.ts'
@@ -232,14 +232,28 @@ function initialise(repository: Repository, name: string): ProjectFacts {
   return repository.facts()!
 }
 
-/** @throws KestrelError `file-unreadable` when a file has the name, of the folder or of one above it */
+/**
+ * Makes a folder and those above it, one by one: Node's own recursive form never ends where the system refuses a folder
+ * with "not found" although the one above is there (/proc).
+ * @throws KestrelError `file-unreadable` when no folder can be there
+ */
 async function makeFolder(folder: string): Promise<void> {
+  if (existsSync(folder) && statSync(folder).isDirectory()) return
+  const parent = dirname(folder)
+  if (parent !== folder && !existsSync(parent)) await makeFolder(parent)
   try {
-    await mkdir(folder, { recursive: true })
+    await mkdir(folder)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && (error.code === 'EEXIST' || error.code === 'ENOTDIR')))
-      throw error
-    throw new KestrelError('file-unreadable', `“${folder}” cannot be a folder: a file is in the way.`, {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EEXIST' && statSync(folder).isDirectory()) return
+    const why: Partial<Record<string, string>> = {
+      EEXIST: 'a file is in the way',
+      ENOTDIR: 'a file is in the way',
+      ENOENT: 'the system allows no folder there',
+    }
+    const words = typeof code === 'string' ? why[code] : undefined
+    if (words === undefined) throw error
+    throw new KestrelError('file-unreadable', `“${folder}” cannot be a folder: ${words}.`, {
       kept: 'Nothing was changed.',
       remedy: 'Name an empty or new folder, or a Kestrel project.',
       cause: error,
