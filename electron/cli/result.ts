@@ -7,6 +7,8 @@ import { meanAndDeviation } from '#shared/domain/metrics.ts'
 
 const seconds = z.number().min(0)
 
+const fileNoteSchema = z.object({ file: z.string(), code: z.string(), message: z.string() })
+
 /** `result.json`: what one `kestrel run` did and found. Other programs read it, so fields are only ever added. */
 export const runResultSchema = z.object({
   /** Version of Kestrel. */
@@ -21,7 +23,9 @@ export const runResultSchema = z.object({
     /** All that decode, duplicates among them. */
     read: z.int(),
     duplicates: z.int(),
-    skipped: z.array(z.object({ file: z.string(), code: z.string(), message: z.string() })),
+    skipped: z.array(fileNoteSchema),
+    /** Copies whose folder says another label or side than the place that counts. */
+    conflicts: z.array(fileNoteSchema),
   }),
   split: z.object({ train: z.int(), val: z.int(), test: z.int() }),
   timings: z.object({
@@ -87,13 +91,14 @@ export function describeResult(result: RunResult, projectFolder: string): string
   ]
   if (images.duplicates === 1) lines.push('1 of them is an exact copy and was used once.')
   if (images.duplicates > 1) lines.push(`${images.duplicates} of them are exact copies and were used once.`)
+  if (images.conflicts.length > 0)
+    lines.push('Copies that lie in two places which contradict each other:', ...listed(images.conflicts))
   if (images.skipped.length > 0)
     lines.push(
       images.skipped.length === 1
         ? '1 file could not be read:'
         : `${images.skipped.length} files could not be read:`,
-      ...images.skipped.slice(0, 5).map(({ file, message }) => `  ${file}: ${message}`),
-      ...(images.skipped.length > 5 ? [`  … all of them are in result.json.`] : []),
+      ...listed(images.skipped),
     )
   if (metrics.test && split.test > 0) {
     const [low, high] = metrics.test.accuracy_ci95
@@ -105,9 +110,25 @@ export function describeResult(result: RunResult, projectFolder: string): string
     lines.push(
       `${folds.k} folds: ${percent(folds.pooled.accuracy)} of all pictures right (mean ${percent(folds.mean)}, deviation ${percent(folds.sd)}).`,
     )
+  if (result.kept) {
+    const [tuned, head] = [percent(result.kept.tunedAccuracy), percent(result.kept.headAccuracy)]
+    lines.push(
+      result.kept.tuned
+        ? `The adapted network is the model: ${tuned} of the validation pictures right, frozen ${head}.`
+        : `The frozen network stays the model: ${head} of the validation pictures right, adapted ${tuned}.`,
+    )
+  }
+  for (const { verdict, message } of result.checks)
+    if (verdict === 'attention' || verdict === 'wrong') lines.push(message)
   for (const { format, path, proof } of result.exports)
     lines.push(`${format}: ${path} (${proof.same_answer} of ${proof.images} same answer as the app)`)
   if (result.stopped) lines.push(`The training ended early: ${result.stopped.message}`)
   lines.push(`${timings.total_s.toFixed(1)} s in all. The project is ${projectFolder}.`)
   return lines.join('\n')
 }
+
+/** The first few, by name. */
+const listed = (notes: readonly { file: string; message: string }[]): string[] => [
+  ...notes.slice(0, 5).map(({ file, message }) => `  ${file}: ${message}`),
+  ...(notes.length > 5 ? ['  … all of them are in result.json.'] : []),
+]

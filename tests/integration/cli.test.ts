@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -239,7 +239,7 @@ describeWithShared('kestrel with a real backbone', ['backbones/mobilenet_v1_0.25
     copySample(at('finds'), ['feather'], 21)
     renameSync(join(at('finds'), 'leaf', '02.jpg'), at('put-away.jpg'))
     const second = await run()
-    expect(second.images).toEqual({ read: 60, duplicates: 0, skipped: [] })
+    expect(second.images).toEqual({ read: 60, duplicates: 0, skipped: [], conflicts: [] })
     const supports = (result: typeof second) =>
       result.classes.map((_, c) =>
         [result.metrics.val, result.metrics.test].reduce(
@@ -283,6 +283,27 @@ describeWithShared('kestrel with a real backbone', ['backbones/mobilenet_v1_0.25
     const result = runResultSchema.parse(JSON.parse(stdout))
     expect(result.split.test).toBe(18)
     expect(result.metrics.test?.per_class.map(({ support }) => support)).toEqual([6, 6, 6])
+    expect(result.images.conflicts).toEqual([])
+  })
+
+  it('takes a copy of a training picture in the test folder out of the training, and says that the labels contradict', async () => {
+    const folders = ['leaf', 'shell', 'feather'].map((label) => ({
+      label,
+      pictures: join(at('finds'), label),
+    }))
+    const copies = at('tests-with-a-copy')
+    for (const { label } of folders)
+      cpSync(join(at('tests'), label), join(copies, label), { recursive: true })
+    const [stolen] = readdirSync(folders[0]!.pictures)
+    cpSync(join(folders[0]!.pictures, stolen!), join(copies, 'shell', 'copy.jpg'))
+    const { code, stdout } = await kestrel(
+      ['run', at('finds'), '--out', at('leak'), '--test-folder', copies, '--backbone', backbone, '--json'],
+      { env: { ...env, KESTREL_BACKBONES: sharedPath('backbones') } },
+    )
+    expect(code).toBe(0)
+    const result = runResultSchema.parse(JSON.parse(stdout))
+    expect(result.split.test).toBe(19)
+    expect(result.images.conflicts).toMatchObject([{ file: 'shell/copy.jpg', code: 'duplicate-other-label' }])
   })
 
   it('writes features as a NumPy array with the list of files', async () => {

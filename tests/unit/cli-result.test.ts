@@ -23,6 +23,7 @@ const result: RunResult = {
       code: 'file-empty',
       message: 'Empty.',
     })),
+    conflicts: [],
   },
   split: { train: 5, val: 2, test: 4 },
   timings: { import_s: 1, features_s: 0, train_s: 1, evaluate_s: 0, export_s: 0, total_s: 2.25 },
@@ -50,6 +51,30 @@ describe('the result', () => {
     expect(lines).toContain('The training ended early: The loss grew.')
     expect(lines.at(-1)).toBe('2.3 s in all. The project is /p.')
   })
+})
+
+it('says which of two networks became the model, what was noticed, and which copies contradict each other', () => {
+  const lines = describeResult(
+    {
+      ...result,
+      images: {
+        ...result.images,
+        conflicts: [{ file: 'b/1.jpg', code: 'duplicate-other-label', message: 'Already here as “a”.' }],
+      },
+      kept: { tuned: false, headAccuracy: 0.9, tunedAccuracy: 0.875 },
+      checks: [
+        { id: 'finite', verdict: 'good', message: 'All good.' },
+        { id: 'overfitting', verdict: 'attention', message: 'It learns by heart.' },
+      ],
+    },
+    '/p',
+  )
+  expect(lines).toContain('  b/1.jpg: Already here as “a”.')
+  expect(lines).toContain(
+    'The frozen network stays the model: 90.0 % of the validation pictures right, adapted 87.5 %.',
+  )
+  expect(lines).toContain('It learns by heart.')
+  expect(lines).not.toContain('All good.')
 })
 
 it('figures of folds', () => {

@@ -183,6 +183,7 @@ async function bringIn(
     read: images.read + more.read,
     duplicates: images.duplicates + more.duplicates,
     skipped: [...images.skipped, ...more.skipped],
+    conflicts: [...images.conflicts, ...more.conflicts],
   }
 }
 

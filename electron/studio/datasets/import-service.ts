@@ -49,11 +49,14 @@ export interface ImportService {
    * path, size and time without reading them, moved ones by content; labels follow the folders; what is gone is excluded.
    */
   syncFolder(projectId: string, folder: string, choices: SyncChoices): Job
-  /** All files of a folder that was synced: pictures, copies among them, and what could not be read. */
+  /**
+   * All files of a folder that was synced: pictures, copies among them, what could not be read, and copies whose folder says
+   * another label or side than the place that counts.
+   */
   folderSummary(
     projectId: string,
     folder: string,
-  ): { read: number; duplicates: number; skipped: { file: string; code: string; message: string }[] }
+  ): { read: number; duplicates: number; skipped: FileNote[]; conflicts: FileNote[] }
   problems(
     projectId: string,
     offset: number,
@@ -61,6 +64,13 @@ export interface ImportService {
   ): { total: number; duplicates: number; problems: ImportProblem[] }
   /** Imports that were interrupted go on. */
   resume(project: OpenProject): void
+}
+
+/** What there is to say of one file; `file` is its path below the folder. */
+export interface FileNote {
+  file: string
+  code: string
+  message: string
 }
 
 export interface ImportPorts {
@@ -189,12 +199,18 @@ export function createImportService(ports: ImportPorts): ImportService {
         .below(root + sep)
         .filter((row) => row.gone === 0)
       const pictures = rows.flatMap((row) => row.pictureId ?? [])
-      const skipped = rows.flatMap(({ path, pictureId, code, message }) =>
-        pictureId === null && code !== null
-          ? [{ file: relative(root, path).split(sep).join('/'), code, message: message ?? '' }]
-          : [],
-      )
-      return { read: pictures.length, duplicates: pictures.length - new Set(pictures).size, skipped }
+      const notes = (ofPictures: boolean): FileNote[] =>
+        rows.flatMap(({ path, pictureId, code, message }) =>
+          (pictureId !== null) === ofPictures && code !== null
+            ? [{ file: relative(root, path).split(sep).join('/'), code, message: message ?? '' }]
+            : [],
+        )
+      return {
+        read: pictures.length,
+        duplicates: pictures.length - new Set(pictures).size,
+        skipped: notes(false),
+        conflicts: notes(true),
+      }
     },
 
     problems(projectId, offset, limit) {
