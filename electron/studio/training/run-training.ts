@@ -154,7 +154,9 @@ async function train(
   onMetric: (metric: TrainMetric) => void,
 ): Promise<TrainResult> {
   job.signal.throwIfAborted()
-  const call = (await isQuick(project, plan, backbone)) ? pool.quick : pool.long
+  // The warm trainer answers predictions: only a head on features that are there may keep it busy, for a second.
+  const quick = run.facts.gradients === null && (await isQuick(project, plan, backbone))
+  const call = quick ? pool.quick : pool.long
   return await call<'train'>(
     {
       kind: 'train',

@@ -1,27 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
-import { groupRate } from '#shared/domain/training/config.ts'
 import { checkTraining } from '#shared/domain/training/babysitter.ts'
 import { KestrelError } from '#shared/errors/index.ts'
-import { layoutOf, scatter } from '../autodiff/layout.ts'
-import { engineFor } from '../engines/choose.ts'
 import { readOnnx } from '../graph/onnx/index.ts'
 import { upgradeOpset } from '../graph/upgrade.ts'
 import { loadHead } from '../head/store.ts'
-import type { EarlierHead } from '../head/store.ts'
 import { trainHead } from '../head/train-head.ts'
 import type { RequestContext } from '../host/context.ts'
 import { writeRunFolder } from '../host/run-folder.ts'
 import { findBlocks } from '../models/blocks.ts'
-import { composeBatchClassifier } from '../models/classifier.ts'
-import { attachHead, splitAt } from '../models/fine-tune.ts'
-import type { LinearHead } from '../models/linear-head.ts'
-import { checkpointOf } from './checkpoint-place.ts'
+import { splitAt } from '../models/fine-tune.ts'
 import type { FitOutcome } from './fit.ts'
-import { GradientFit } from './gradient-fit.ts'
-import { groupsOf } from './groups.ts'
 import { majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
 import { TrainingData } from './training-data.ts'
+import { Tuning } from './tuning.ts'
 
 /**
  * The `fine-tune` recipe (Howard & Ruder 2018; the order is Keras' own guide's): first the head on frozen features, then
@@ -32,221 +24,117 @@ import { TrainingData } from './training-data.ts'
  * from, as the head does.
  */
 export async function trainFineTune(request: TrainRequest, context: RequestContext): Promise<TrainResult> {
-  const { backbone, gradients } = request
-  if (!backbone || !gradients?.topBlocks)
-    throw new KestrelError('no-backbone', 'This way of training needs a backbone.')
   // The finished head lies in the run's folder: whatever happens from here on, there is a model.
   const head = await trainHead({ ...request, folds: 0 }, { ...context, metric: () => undefined })
   if (head.stopped) return head
+  try {
+    return await adapt(request, context, head)
+  } catch (error) {
+    const early =
+      error instanceof KestrelError && (error.code === 'stopped' || error.code === 'training-diverged')
+    if (!early || context.stop.asked === 'drop') throw error
+    const diverged = error.code === 'training-diverged'
+    return {
+      ...head,
+      stopped: {
+        reason: diverged ? 'diverged' : 'asked',
+        message: diverged
+          ? 'Adapting the network got numbers that are not finite at once. The frozen network is the model. A smaller learning rate helps.'
+          : 'Stopped before the network was adapted. The frozen network is the model.',
+      },
+      checks: diverged ? checkTraining({ ...nothingYet(request), diverged }) : [],
+    }
+  }
+}
+
+const nothingYet = ({ classes, images }: TrainRequest) => ({
+  curve: [],
+  classes: classes.length,
+  majority: 0,
+  train: images.filter(({ split }) => split === 'train').length,
+  val: images.filter(({ split }) => split === 'val').length,
+})
+
+/** Everything after the head. */
+async function adapt(
+  request: TrainRequest,
+  context: RequestContext,
+  head: TrainResult,
+): Promise<TrainResult> {
+  const { backbone, gradients } = request
+  if (!backbone || !gradients?.topBlocks)
+    throw new KestrelError('no-backbone', 'This way of training needs a backbone.')
   const fitted = await loadHead(request.runDir)
   const reading = performance.now()
   const data = await TrainingData.open(request, backbone.preprocessing, context)
+  const [train, val, test] = [data.rows('train'), data.rows('val'), data.rows('test')]
+  const whole = upgradeOpset(readOnnx(await readFile(backbone.onnxPath)))
+  // A small backbone may have fewer blocks than the preset wants: then all of them learn.
+  const learned = Math.min(gradients.topBlocks, findBlocks(whole).length)
+  const parts = splitAt(whole, learned)
+  const tuning = new Tuning(request, context, data, parts, fitted)
   try {
     context.stop.throwIfDropped()
     const features_s = head.timings.features_s + secondsSince(reading)
-    const whole = upgradeOpset(readOnnx(await readFile(backbone.onnxPath)))
-    // A small backbone may have fewer blocks than the preset wants: then all of them learn.
-    const parts = splitAt(whole, Math.min(gradients.topBlocks, findBlocks(whole).length))
-    const tuning = new Tuning(request, context, data, parts, fitted)
     const began = performance.now()
-    const first = await tuning.round('selection', data.rows('train'), data.rows('val'))
+    const first = await tuning.round('selection', train, val)
     context.stop.throwIfDropped()
-    const judged = comparison(head, first.best, data)
-    const summary = {
+    const kept = comparison(head, first.best, data)
+    const checks = checkTraining({
       curve: first.curve,
-      checks: checkTraining({
-        curve: first.curve,
-        classes: request.classes.length,
-        diverged: first.stopped === 'diverged',
-        majority: majorityOf(data, data.rows('train')),
-        train: data.rows('train').length,
-        val: data.rows('val').length,
-      }),
-    }
-    if (!judged.tuned) {
-      return {
-        ...head,
-        ...{ checks: summary.checks, kept: judged },
-        stopped: stoppedInWords(first.stopped === 'early' ? null : first.stopped),
-        timings: { ...head.timings, features_s, train_s: head.timings.train_s + secondsSince(began) },
-      }
-    }
+      classes: request.classes.length,
+      diverged: first.stopped === 'diverged',
+      majority: majorityOf(data, train),
+      train: train.length,
+      val: val.length,
+    })
+    const timings = () => ({
+      ...head.timings,
+      features_s,
+      train_s: head.timings.train_s + secondsSince(began),
+    })
+    if (!kept.tuned)
+      return { ...head, ...{ checks, kept }, stopped: stoppedInWords(first.stopped), timings: timings() }
     // Stopped in the first round, its best is the model; the second would begin from the beginning.
-    const second =
-      first.stopped === 'asked' || first.stopped === 'diverged' || data.rows('val').length === 0
-        ? null
-        : await tuning.again(first.curve.length)
+    const broken = first.stopped === 'asked' || first.stopped === 'diverged'
+    const second = broken || val.length === 0 ? null : await tuning.again(first.curve.length)
     context.stop.throwIfDropped()
-    const train_s = head.timings.train_s + secondsSince(began)
+    const trained = timings()
 
     const evaluating = performance.now()
     context.progress('evaluating', 0, 1)
-    const val = predictionsOf(
-      data,
-      data.rows('val'),
-      await tuning.predict('selection', data.rows('val'), first),
-    )
-    const test = predictionsOf(
-      data,
-      data.rows('test'),
-      await (second
-        ? tuning.predict('final', data.rows('test'), second)
-        : tuning.predict('selection', data.rows('test'), first)),
-    )
+    const valBlock = predictionsOf(data, val, await tuning.predict('selection', val, first))
+    const [which, outcome] = second ? (['final', second] as const) : (['selection', first] as const)
+    const testBlock = predictionsOf(data, test, await tuning.predict(which, test, outcome))
     context.progress('evaluating', 1, 1)
     const evaluate_s = head.timings.evaluate_s + secondsSince(evaluating)
 
     context.progress('writing', 0, 1)
-    const model = second ? tuning.model('final', second) : tuning.model('selection', first)
-    await writeRunFolder(request, backbone.preprocessing, model, {
+    await writeRunFolder(request, backbone.preprocessing, tuning.model(which, outcome), {
       ...{ fitting: gradients.fitting, augmentation: gradients.augmentation },
-      blocks: { learned: Math.min(gradients.topBlocks, parts.blocks.length), of: parts.blocks.length },
+      blocks: { learned, of: parts.blocks.length },
       epochs: first.curve.length,
-      keptEpoch: second ? second.epoch : first.epoch,
+      keptEpoch: outcome.epoch,
       refitted: second !== null,
       stopped: first.stopped,
-      comparison: judged,
+      comparison: kept,
       curve: first.curve,
     })
     context.progress('writing', 1, 1)
-    await tuning.dispose()
     return {
       ...head,
       steps: first.curve.length,
-      ...{ val, test },
+      ...{ val: valBlock, test: testBlock },
       outOfFold: null,
       failed: [...data.failed],
-      timings: { features_s, train_s, evaluate_s },
-      stopped: stoppedInWords(second ? second.stopped : first.stopped),
-      ...{ checks: summary.checks, kept: judged },
+      timings: { ...trained, evaluate_s },
+      // Asked in the second round, the model of the first is finished, but did not learn from the validation pictures.
+      stopped: stoppedInWords(context.stop.asked === null ? first.stopped : 'asked'),
+      ...{ checks, kept },
     }
   } finally {
+    await tuning.dispose()
     await data.close()
-  }
-}
-
-type Parts = ReturnType<typeof splitAt>
-type Which = 'selection' | 'final'
-
-/** The two rounds of a fine-tuning: with the validation pictures as judges, and with them among those learned from. */
-class Tuning {
-  private readonly request: TrainRequest
-  private readonly context: RequestContext
-  private readonly data: TrainingData
-  private readonly parts: Parts
-  private readonly head: EarlierHead
-  private readonly learners = new Map<
-    Which,
-    { learner: GradientFit; network: ReturnType<typeof attachHead> }
-  >()
-  private epochsBefore = 0
-
-  constructor(
-    request: TrainRequest,
-    context: RequestContext,
-    data: TrainingData,
-    parts: Parts,
-    head: EarlierHead,
-  ) {
-    this.request = request
-    this.context = context
-    this.data = data
-    this.parts = parts
-    this.head = head
-  }
-
-  async round(which: Which, train: readonly number[], val: readonly number[]): Promise<FitOutcome> {
-    const { request, context } = this
-    const { learner } = await this.open(which)
-    const fitting = request.gradients!.fitting
-    const began = performance.now()
-    context.progress('fitting', 0, fitting.epochs * train.length)
-    return await learner.run({
-      ...{ train, val },
-      shouldStop: () => context.stop.asked !== null,
-      onEpoch: (metric) => context.metric({ ...metric, step: metric.step + this.epochsBefore }),
-      onBatch: (done, total) => {
-        const seconds = secondsSince(began)
-        context.progress('fitting', done, Math.max(total, done + 1), seconds > 0.5 ? done / seconds : null)
-      },
-      checkpoint: checkpointOf(request, this.data, which),
-    })
-  }
-
-  /** The second round. Stopped in it, what it has reached so far is the model. */
-  async again(epochsBefore: number): Promise<FitOutcome | null> {
-    this.epochsBefore = epochsBefore
-    try {
-      const outcome = await this.round('final', this.data.rows('train', 'val'), [])
-      // Half a second round has seen less than the whole first one.
-      return outcome.stopped === 'asked' || outcome.stopped === 'diverged' ? null : outcome
-    } catch (error) {
-      if (error instanceof KestrelError && ['stopped', 'training-diverged'].includes(error.code)) return null
-      throw error
-    }
-  }
-
-  async predict(which: Which, rows: readonly number[], outcome: FitOutcome): Promise<Float32Array> {
-    const { learner } = await this.open(which)
-    return await learner.predict(rows, outcome.vectors)
-  }
-
-  /** Trunk, adapted blocks and head as one file. */
-  model(which: Which, outcome: FitOutcome): Uint8Array {
-    const { learner, network } = this.learners.get(which)!
-    const layout = layoutOf(network, this.groups(network))
-    return composeBatchClassifier({
-      trunk: this.parts.trunk,
-      head: scatter(network.graph, layout, learner.answering(outcome.vectors)),
-      preprocessing: this.request.backbone!.preprocessing,
-      classes: this.request.classes,
-    })
-  }
-
-  async dispose(): Promise<void> {
-    for (const { learner } of this.learners.values()) await learner.dispose()
-    this.learners.clear()
-  }
-
-  private groups(network: ReturnType<typeof attachHead>): ReturnType<typeof groupsOf> {
-    const { fitting } = this.request.gradients!
-    const head = this.parts.blocks.length
-    return groupsOf(network, fitting.regularisation, (block) =>
-      groupRate(fitting, block === head ? 'head' : 'base'),
-    )
-  }
-
-  private async open(which: Which) {
-    const known = this.learners.get(which)
-    if (known) return known
-    const { request, data } = this
-    const { fitting, augmentation } = request.gradients!
-    const network = attachHead(this.parts, linearHead(this.head, which))
-    const learner = await GradientFit.open({
-      ...{ network, fitting, augmentation, data },
-      engine: await engineFor(request.engine),
-      trunk: this.parts.trunk,
-      groups: this.groups(network),
-      classes: request.classes.length,
-      seed: request.seed,
-    })
-    const opened = { learner, network }
-    this.learners.set(which, opened)
-    return opened
-  }
-}
-
-function linearHead(head: EarlierHead, which: Which): LinearHead {
-  const { classes, featureLength } = head.file
-  const point = head.array(which)
-  const weights = classes.length * featureLength
-  if (point?.length !== weights + classes.length)
-    throw new KestrelError('model-unreadable', 'The classifier of this training is damaged.')
-  return {
-    weights: point.subarray(0, weights),
-    bias: point.subarray(weights),
-    featureMean: head.scaling.mean,
-    featureScale: head.scaling.factor.map((factor) => 1 / factor),
   }
 }
 

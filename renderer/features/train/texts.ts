@@ -52,7 +52,7 @@ export default {
     loss: 'Loss',
     show: 'Curve',
     meaning:
-      'Training: pictures the model learns from. Validation: pictures it only uses to tune itself. When validation stops rising, more fitting would only learn the training pictures by heart (overfitting).',
+      'Training: pictures the model learns from. Validation: pictures it only uses to tune itself. When validation stops rising, more fitting would only learn the training pictures by heart (overfitting). Careful learns twice: the second time from the validation pictures as well, so that line ends half way.',
     empty: 'The curve appears here while the model learns.',
   },
   how: 'How it learns',

@@ -214,6 +214,17 @@ describe('fine-tuning', () => {
     expectAnswers(result, await answersOf(own, asked))
   })
 
+  it('stopped before an epoch is done, the frozen network is the model', async () => {
+    const own = await trainer()
+    const asked = request('fine-tune', { epochs: 50, topBlocks: 1 })
+    const training = own.request(asked, (message) => {
+      if (message.type === 'progress' && message.stage === 'reading') void own.stop(training.id, true)
+    })
+    const result = await training.answer
+    expect(result.stopped).toMatchObject({ reason: 'asked', message: expect.stringContaining('frozen') })
+    expectAnswers(result, await answersOf(own, asked))
+  })
+
   it('gives the same model for the same seed', async () => {
     const own = await trainer()
     const model = async (): Promise<string> => {
