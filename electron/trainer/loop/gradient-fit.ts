@@ -1,4 +1,5 @@
 import type { TrainMetric } from '#shared/contract/trainer.ts'
+import { isOff } from '#shared/domain/augmentation/index.ts'
 import type { Augmentation } from '#shared/domain/augmentation/index.ts'
 import { shuffledOrder } from '#shared/domain/sampling.ts'
 import { classWeightsOf, rowWeightsOf } from '#shared/domain/training/class-weights.ts'
@@ -10,10 +11,11 @@ import { rateFactor } from '#shared/domain/training/schedules.ts'
 import type { ParameterGroup } from '../autodiff/layout.ts'
 import { createOptimiser } from '../autodiff/optimisers/index.ts'
 import { batchesPerEpoch } from '../data/batches.ts'
-import type { BatchStream } from '../data/batches.ts'
+import type { Batch, BatchStream } from '../data/batches.ts'
 import type { Engine } from '../engines/engine.ts'
 import type { Graph } from '../graph/types.ts'
 import type { Network } from '../models/network.ts'
+import { Boundary } from './boundary.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { fit, progressSchema } from './fit.ts'
 import type { FitOutcome } from './fit.ts'
@@ -27,8 +29,6 @@ import { Trunk } from './trunk.ts'
 
 /** Share of the old value in running statistics. */
 const STATISTICS_KEEP = 0.9
-/** Values at the boundary of the pictures that judge are kept between epochs up to so many bytes. */
-const KEPT_BOUNDARY = 256 * 2 ** 20
 
 export interface GradientFitOptions {
   engine: Engine
@@ -61,12 +61,12 @@ export class GradientFit {
   private readonly options: GradientFitOptions
   private readonly trunk: Trunk | null
   private readonly judge: Judge
-  private readonly boundary = new Map<string, { x: Float32Array; rows: number }[]>()
-  private keptBytes = 0
+  private readonly boundary: Boundary | null
 
   private constructor(options: GradientFitOptions, trunk: Trunk | null) {
     this.options = options
     this.trunk = trunk
+    this.boundary = trunk && new Boundary(trunk)
     this.judge = new Judge(options.engine, options.network, options.groups)
   }
 
@@ -194,7 +194,7 @@ export class GradientFit {
       batch.rows.forEach((row, i) => (own[i * classes + data.labels[row]!] = 1))
       const targets = mixTargets(batch.mixing, own)
       yield {
-        x: this.trunk ? await this.trunk.run(batch.x, rows) : batch.x,
+        x: await this.throughTrunk(batch),
         targets,
         weights: rowWeightsOf(targets, classWeights),
         rows,
@@ -203,29 +203,21 @@ export class GradientFit {
     }
   }
 
+  /** Pictures that change in every epoch go through the trunk each time; others once. */
+  private async throughTrunk({ x, rows, mixing }: Batch): Promise<Float32Array> {
+    if (!this.trunk || !this.boundary) return x
+    const plain = isOff(this.options.augmentation) && mixing.kind === 'none'
+    return plain ? await this.boundary.of(rows, x) : await this.trunk.run(x, rows.length)
+  }
+
   /** Pictures as they are; behind a trunk what it gives is kept, because it stays the same from epoch to epoch. */
   private async *judgingBatches(rows: readonly number[]): AsyncGenerator<JudgedBatch> {
-    const key = rows.join(' ')
-    const known = this.boundary.get(key)
-    if (known) {
-      yield* known
-      return
-    }
     if (rows.length === 0) return
-    const stream = this.options.data.judging(rows)
-    const kept: { x: Float32Array; rows: number }[] = []
-    let bytes = 0
-    for await (const batch of stream) {
-      const x = this.trunk ? await this.trunk.run(batch.x, batch.rows.length) : batch.x
-      const judged = { x, rows: batch.rows.length }
-      bytes += x.byteLength
-      if (this.trunk) kept.push(judged)
-      yield judged
-    }
-    if (this.trunk && this.keptBytes + bytes <= KEPT_BOUNDARY) {
-      this.keptBytes += bytes
-      this.boundary.set(key, kept)
-    }
+    for await (const batch of this.options.data.judging(rows))
+      yield {
+        x: this.boundary ? await this.boundary.of(batch.rows, batch.x) : batch.x,
+        rows: batch.rows.length,
+      }
   }
 }
 
