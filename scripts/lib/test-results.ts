@@ -8,7 +8,13 @@ const reportSchema = z.object({
       name: z.string(),
       status: z.string(),
       message: z.string().optional(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).default([]),
+        }),
+      ),
     }),
   ),
 })
@@ -18,9 +24,19 @@ export interface Tally {
   failed: number
   /** Names of tests that were not run. */
   skipped: string[]
-  /** Names of tests and files that failed. */
+  /** Names of tests and files that failed, each with the beginning of its message. */
   failures: string[]
 }
+
+/** The message of a failure, short: a log that is cut still says what went wrong. Without the stack. */
+const reasonOf = (messages: readonly string[]): string[] =>
+  messages.flatMap((message) =>
+    message
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !/^\s+at /.test(line))
+      .slice(0, 8)
+      .map((line) => line.slice(0, 300)),
+  )
 
 /**
  * Counts a report. A file that breaks before its first test counts as one failure, and so does a run without a report:
@@ -40,7 +56,7 @@ export function tallyReport(file: string, exitCode: number): Tally {
       if (test.status === 'passed') tally.passed += 1
       else if (test.status === 'failed') {
         tally.failed += 1
-        tally.failures.push(test.fullName)
+        tally.failures.push([test.fullName, ...reasonOf(test.failureMessages)].join('\n  '))
       } else tally.skipped.push(test.fullName)
     }
   }

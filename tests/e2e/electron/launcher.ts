@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -87,8 +88,15 @@ export function standInApp(): string {
   return folder
 }
 
-/** Starts the app and waits for its window. @throws when the machine has no Electron. */
-export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> {
+interface Start {
+  executablePath: string
+  args: string[]
+  env: Record<string, string>
+  home: string
+}
+
+/** How Electron is started for a test. @throws when the machine has no Electron, or nothing is built. */
+async function startOf(options: LaunchOptions): Promise<Start> {
   const electron = findTestElectron()
   if (!electron) throw new Error('no Electron to test with')
   const appFolder = options.appFolder ?? root
@@ -97,7 +105,8 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'kestrel-home-'))
   if (electron.needsShim) installLoader(electron, appFolder)
   const asRoot = process.platform === 'linux' && process.getuid?.() === 0
-  const app = await _electron.launch({
+  return {
+    home,
     executablePath: electron.path,
     args: [
       ...(asRoot ? ['--no-sandbox'] : []),
@@ -114,8 +123,25 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
       KESTREL_TEST_MAIN: main,
       ...options.env,
     },
-    timeout: 60_000,
-  })
+  }
+}
+
+/**
+ * Starts an app that is expected to end by itself before it has a window, and waits for that end. Without Playwright: it
+ * talks to a process that is already going, and its own request then fails where nobody can catch it.
+ * @returns its exit code; null when it had to be killed after a minute
+ */
+export async function launchInVain(options: LaunchOptions): Promise<number | null> {
+  const { executablePath, args, env } = await startOf(options)
+  const child = spawn(executablePath, args, { env, stdio: 'ignore', timeout: 60_000, killSignal: 'SIGKILL' })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  return code
+}
+
+/** Starts the app and waits for its window. @throws when the machine has no Electron. */
+export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> {
+  const { home, ...start } = await startOf(options)
+  const app = await _electron.launch({ ...start, timeout: 60_000 })
   const page = await app.firstWindow({ timeout: 60_000 })
   // Two cores may have other work; a wait is over as soon as what it waits for is there.
   page.setDefaultTimeout(90_000)

@@ -72,6 +72,8 @@ export async function startStudio(browser: Browser, settings: StudioSettings = {
     colorScheme: settings.colorScheme ?? 'light',
     reducedMotion: 'reduce',
   })
+  // Machines are shared; a wait is over as soon as what it waits for is there.
+  context.setDefaultTimeout(90_000)
   const problems: string[] = []
   context.on('weberror', (error) => problems.push(String(error.error().stack ?? error.error())))
   context.on('console', (message) => {

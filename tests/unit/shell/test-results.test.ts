@@ -29,6 +29,18 @@ describe('tallyReport', () => {
     })
   })
 
+  it('says why a test failed, without its stack', () => {
+    const broken = {
+      ...test('three', 'failed'),
+      failureMessages: ['Error: no button\n  waiting for it\n    at a.ts:1'],
+    }
+    const { failures } = tallyReport(
+      reportOf([{ name: 'b', status: 'failed', assertionResults: [broken] }]),
+      1,
+    )
+    expect(failures).toEqual(['three\n  Error: no button\n    waiting for it'])
+  })
+
   it('counts a file that could not be loaded as a failure', () => {
     const file = reportOf([
       { name: 'a.test.ts', status: 'failed', message: 'SyntaxError\nat', assertionResults: [] },
