@@ -49,8 +49,8 @@ export class Peer {
   }
 
   /** For a script that says nothing before it is asked. */
-  static open(python: string, script: string): Peer {
-    return new Peer(python, script, [])
+  static open(python: string, script: string, options: readonly string[] = []): Peer {
+    return new Peer(python, script, options)
   }
 
   /** For a script that says when it is ready. */
