@@ -52,7 +52,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
 
   const pictures = createPicturesService({ registry })
   const thumbnails = createThumbnailStore({ reader })
-  const labelling = createLabellingService({ registry })
+  const labelling = createLabellingService({ registry, jobs })
   const datasets = createAddPicture({ reader })
   const refresher = createRecentRefresher({
     log,
@@ -71,7 +71,10 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
     ended: (projectId) => refresher.soon(projectId),
   })
   const ownHooks: ProjectHooks = {
-    opened: (project) => imports.resume(project),
+    opened: (project) => {
+      labelling.resume(project)
+      imports.resume(project)
+    },
     closing: (project) => refresher.now(project),
   }
   const projects = createProjectsService({

@@ -84,6 +84,7 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
   const training = createTrainingService({
     ...{ pool, backbones, rates, bus, version, registry, jobs, log, refreshRecent },
     oneShot: ports.oneShot,
+    settled: ports.settled,
   })
   const runs = createRunsService({ registry, refreshRecent })
   const evaluation = createEvaluationService({ registry })

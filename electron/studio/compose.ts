@@ -57,6 +57,7 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
     sources: base.access,
     datasets: base.datasets,
     refreshRecent: base.refreshRecent,
+    settled: (projectId) => base.labelling.settled(projectId),
   })
 
   /** The bundled pictures are copied like any others: the sample is a project to play with. */

@@ -54,6 +54,8 @@ export interface StudioPorts {
   sources: SourceAccess
   datasets: AddPicture
   launcher: TrainerLauncher
+  /** Resolves when no change of labels is half-way through its pictures. */
+  settled(projectId: string): Promise<void>
   /** Brings the start page's entry (strip, pictures, accuracy) up to date; cheap, asynchronous, never throws. */
   refreshRecent(projectId: string): void
 }

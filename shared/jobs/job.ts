@@ -9,6 +9,7 @@ export const jobKinds = [
   'sort-folder',
   'download',
   'prepare',
+  'label',
 ] as const
 export const jobStates = ['queued', 'running', 'stopping', 'done', 'failed', 'cancelled'] as const
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { labelKey } from '#shared/domain/labels.ts'
-import type { LabellingRepository, PictureField } from '../storage/labelling-repository.ts'
+import type { LabellingRepository } from '../storage/labelling-repository.ts'
 import type { LabelsRepository } from '../storage/labels-repository.ts'
 import type { TestLooksRepository } from '../storage/test-looks-repository.ts'
 import { readRanges, writeRanges } from './id-ranges.ts'
@@ -42,10 +42,11 @@ export function applyChanges(target: ChangeTarget, changes: readonly Change[]): 
   return back
 }
 
-function applyOne(target: ChangeTarget, change: Change): Change[] {
+/** See {@link applyChanges}. */
+export function applyOne(target: ChangeTarget, change: Change): Change[] {
   switch (change.do) {
     case 'set':
-      return setField(target, change.field, change.value, readRanges(change.ids))
+      return setField(target, change)
     case 'look':
       target.looks.changed(readRanges(change.ids), change.by)
       return [{ do: 'look', by: change.by === 1 ? -1 : 1, ids: change.ids }]
@@ -63,32 +64,31 @@ function applyOne(target: ChangeTarget, change: Change): Change[] {
     case 'remove-label': {
       const before = target.labels.find(change.id)
       if (!before) return []
-      const back = setField(target, 'label_id', null, target.pictures.withLabel(change.id))
+      const ids = writeRanges(target.pictures.withLabel(change.id))
+      const back = setField(target, { do: 'set', field: 'label_id', value: null, ids })
       target.labels.remove(change.id)
       return [{ do: 'add-label', label: before }, ...back]
     }
   }
 }
 
-/** Sets a field of pictures. @returns one change for each value there was before */
-function setField(
-  { pictures }: ChangeTarget,
-  field: PictureField,
-  value: number | null,
-  ids: readonly number[],
-): Change[] {
+type SetChange = Extract<Change, { do: 'set' }>
+
+/** Sets a field of pictures. @returns as {@link setBack} */
+function setField(target: ChangeTarget, change: SetChange): Change[] {
+  const back = setBack(target, change)
+  target.pictures.set(change.field, readRanges(change.ids), change.value)
+  return back
+}
+
+/** What would take it back: one change for each value that is there now. Changes nothing. */
+export function setBack({ pictures }: ChangeTarget, { field, value, ids }: SetChange): Change[] {
   const before = new Map<number | null, number[]>()
-  const differing = pictures.differing(field, ids, value)
-  for (const row of differing) {
+  for (const row of pictures.differing(field, readRanges(ids), value)) {
     const same = before.get(row.value)
     if (same) same.push(row.id)
     else before.set(row.value, [row.id])
   }
-  pictures.set(
-    field,
-    differing.map((row) => row.id),
-    value,
-  )
   return Array.from(before, ([old, changed]): Change => ({
     do: 'set',
     field,

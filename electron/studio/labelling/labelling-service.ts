@@ -1,110 +1,38 @@
 import type { Selection } from '#shared/contract/dataset.ts'
 import { checkLabelName } from '#shared/domain/labels.ts'
 import { KestrelError } from '#shared/errors/index.ts'
-import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
-import type { ProjectDatabase } from '../storage/database.ts'
-import { createHistoryRepository } from '../storage/history-repository.ts'
-import { createLabellingRepository } from '../storage/labelling-repository.ts'
+import type { OpenProject } from '../projects/open-project.ts'
 import type { LabelRow } from '../storage/labels-repository.ts'
-import { createLabelsRepository } from '../storage/labels-repository.ts'
-import { createTestLooksRepository } from '../storage/test-looks-repository.ts'
-import { createViewsRepository } from '../storage/views-repository.ts'
-import type { ViewsRepository } from '../storage/views-repository.ts'
-import { applyChanges, changesSchema } from './changes.ts'
-import type { Change, ChangeTarget } from './changes.ts'
+import { createActions } from './actions.ts'
+import type { ActionName, Changed, LabellingPorts, Tools } from './actions.ts'
+import type { Change } from './changes.ts'
 import { writeRanges } from './id-ranges.ts'
 
-/** Keys of the page's texts for undo and redo: "Undo: label 12 pictures". */
-export type ActionName =
-  | 'assign'
-  | 'exclude'
-  | 'restore'
-  | 'confirm'
-  | 'label-create'
-  | 'label-rename'
-  | 'label-recolour'
-  | 'label-merge'
-  | 'label-remove'
-  | 'label-reorder'
-
-export interface Changed {
-  /** Pictures (for actions on labels: pictures that carry them) that are different now. */
-  changed: number
-  revision: number
-}
-
+/** What changes very many pictures is a job with progress and resolves at its end; stopped, nothing has changed. */
 export interface LabellingService {
-  assign(projectId: string, selection: Selection, labelId: number | null): Changed
-  exclude(projectId: string, selection: Selection): Changed
-  restore(projectId: string, selection: Selection): Changed
-  confirm(projectId: string, selection: Selection): Changed
-  createLabel(projectId: string, name: string): Changed & { labelId: number }
-  renameLabel(projectId: string, labelId: number, name: string): Changed
-  recolourLabel(projectId: string, labelId: number, colour: number): Changed
-  mergeLabels(projectId: string, from: number, into: number): Changed
-  removeLabel(projectId: string, labelId: number): Changed
-  reorderLabels(projectId: string, labelIds: readonly number[]): Changed
+  assign(projectId: string, selection: Selection, labelId: number | null): Promise<Changed>
+  exclude(projectId: string, selection: Selection): Promise<Changed>
+  restore(projectId: string, selection: Selection): Promise<Changed>
+  confirm(projectId: string, selection: Selection): Promise<Changed>
+  createLabel(projectId: string, name: string): Promise<Changed & { labelId: number }>
+  renameLabel(projectId: string, labelId: number, name: string): Promise<Changed>
+  recolourLabel(projectId: string, labelId: number, colour: number): Promise<Changed>
+  mergeLabels(projectId: string, from: number, into: number): Promise<Changed>
+  removeLabel(projectId: string, labelId: number): Promise<Changed>
+  reorderLabels(projectId: string, labelIds: readonly number[]): Promise<Changed>
   /** @throws KestrelError nothing-to-undo */
-  undo(projectId: string): Changed & { name: string }
+  undo(projectId: string): Promise<Changed & { name: string }>
   /** @throws KestrelError nothing-to-redo */
-  redo(projectId: string): Changed & { name: string }
+  redo(projectId: string): Promise<Changed & { name: string }>
+  /** Finishes what a studio that died left half-way. */
+  resume(project: OpenProject): void
+  /** Resolves when no action is half-way through its pictures. */
+  settled(projectId: string): Promise<void>
 }
 
-/** The repositories of one project that labelling works on. */
-const createTools = (
-  db: ProjectDatabase,
-): ChangeTarget & { db: ProjectDatabase; history: History; views: ViewsRepository } => ({
-  db,
-  labels: createLabelsRepository(db),
-  pictures: createLabellingRepository(db),
-  looks: createTestLooksRepository(db),
-  history: createHistoryRepository(db),
-  views: createViewsRepository(db),
-})
-type History = ReturnType<typeof createHistoryRepository>
-type Tools = ReturnType<typeof createTools>
-
-/** Every action of a person on labels and pictures: one transaction, one entry of the history, undoable. */
-export function createLabellingService({ registry }: { registry: ProjectRegistry }): LabellingService {
-  /** Does what `plan` says; an action that changes nothing leaves no entry. */
-  function act(
-    projectId: string,
-    name: ActionName,
-    plan: (tools: Tools) => { changes: Change[]; pictures: number },
-  ): Changed {
-    const project = registry.get(projectId)
-    const tools = project.use(createTools)
-    const result = tools.db.transaction(() => {
-      const { changes, pictures } = plan(tools)
-      if (changes.length === 0) return { changed: 0, revision: project.revision() }
-      const backward = applyChanges(tools, changes)
-      tools.history.push({
-        name,
-        pictures,
-        forward: JSON.stringify(changes),
-        backward: JSON.stringify(backward),
-      })
-      return { changed: pictures, revision: project.nextRevision() }
-    })
-    announce(project, name)
-    return result
-  }
-
-  function step(projectId: string, direction: 'undo' | 'redo'): Changed & { name: string } {
-    const project = registry.get(projectId)
-    const tools = project.use(createTools)
-    const result = tools.db.transaction(() => {
-      const entry = direction === 'undo' ? tools.history.lastDone() : tools.history.firstUndone()
-      if (!entry) throw nothingTo(direction)
-      const changes = changesSchema.parse(JSON.parse(direction === 'undo' ? entry.backward : entry.forward))
-      const opposite = JSON.stringify(applyChanges(tools, changes))
-      if (direction === 'undo') tools.history.markUndone(entry.id, opposite)
-      else tools.history.markDone(entry.id, opposite)
-      return { name: entry.name, changed: entry.pictures, revision: project.nextRevision() }
-    })
-    announce(project, result.name)
-    return result
-  }
+/** Every action of a person on labels and pictures. */
+export function createLabellingService(ports: LabellingPorts): LabellingService {
+  const { act, step, resume, settled } = createActions(ports)
 
   /** Sets one field of the chosen pictures that do not have that value yet. */
   const setAll = (
@@ -113,7 +41,7 @@ export function createLabellingService({ registry }: { registry: ProjectRegistry
     selection: Selection,
     field: 'excluded' | 'confirmed',
     value: 0 | 1,
-  ): Changed =>
+  ): Promise<Changed> =>
     act(projectId, name, (tools) => {
       const ids = tools.pictures.differing(field, resolve(tools, selection), value).map((row) => row.id)
       const looks = field === 'excluded' ? lookedAt(tools, ids) : []
@@ -132,9 +60,9 @@ export function createLabellingService({ registry }: { registry: ProjectRegistry
     restore: (projectId, selection) => setAll(projectId, 'restore', selection, 'excluded', 0),
     confirm: (projectId, selection) => setAll(projectId, 'confirm', selection, 'confirmed', 1),
 
-    createLabel(projectId, name) {
+    async createLabel(projectId, name) {
       let labelId = 0
-      const result = act(projectId, 'label-create', ({ labels }) => {
+      const result = await act(projectId, 'label-create', ({ labels }) => {
         const label = {
           name: checkLabelName(name, namesOf(labels.all())),
           colour: labels.freeColour(),
@@ -193,17 +121,9 @@ export function createLabellingService({ registry }: { registry: ProjectRegistry
       }),
     undo: (projectId) => step(projectId, 'undo'),
     redo: (projectId) => step(projectId, 'redo'),
+    resume,
+    settled,
   }
-}
-
-function announce(project: OpenProject, name: string): void {
-  const onlyLabels =
-    name === 'label-create' ||
-    name === 'label-recolour' ||
-    name === 'label-reorder' ||
-    name === 'label-rename'
-  if (onlyLabels) project.announce('labels')
-  else project.announce('pictures', 'labels')
 }
 
 const namesOf = (labels: readonly LabelRow[]): string[] => labels.map((label) => label.name)
@@ -257,10 +177,4 @@ function relabel(tools: Tools, ids: readonly number[], labelId: number | null): 
 function lookedAt({ pictures }: Tools, ids: readonly number[]): Change[] {
   const test = pictures.inTest(ids)
   return test.length === 0 ? [] : [{ do: 'look', by: 1, ids: writeRanges(test) }]
-}
-
-function nothingTo(direction: 'undo' | 'redo'): KestrelError {
-  return direction === 'undo'
-    ? new KestrelError('nothing-to-undo', 'There is nothing to undo.')
-    : new KestrelError('nothing-to-redo', 'There is nothing to redo.')
 }

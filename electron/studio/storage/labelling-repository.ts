@@ -13,7 +13,11 @@ export function createLabellingRepository({ sql }: ProjectDatabase) {
     differing: sql.prepare<[string, number | null], { id: number; value: number | null }>(
       `SELECT id, ${field} AS value FROM pictures WHERE ${chosen} AND ${field} IS NOT ? ORDER BY id`,
     ),
-    set: sql.prepare<[number | null, string]>(`UPDATE pictures SET ${field} = ? WHERE ${chosen}`),
+    // Rows that have the value already are left alone: their indexes would be written for nothing.
+    set: sql.prepare<{ value: number | null; ids: string }>(
+      `UPDATE pictures SET ${field} = @value
+        WHERE id IN (SELECT value FROM json_each(@ids)) AND ${field} IS NOT @value`,
+    ),
   })
   const fields = {
     label_id: statementsOf('label_id'),
@@ -37,7 +41,7 @@ export function createLabellingRepository({ sql }: ProjectDatabase) {
     differing: (field: PictureField, ids: readonly number[], value: number | null) =>
       fields[field].differing.all(JSON.stringify(ids), value),
     set(field: PictureField, ids: readonly number[], value: number | null): void {
-      fields[field].set.run(value, JSON.stringify(ids))
+      fields[field].set.run({ value, ids: JSON.stringify(ids) })
     },
     inTest: (ids: readonly number[]): number[] => inTest.all(JSON.stringify(ids)),
     withLabel: (labelId: number): number[] => withLabel.all(labelId),

@@ -26,6 +26,8 @@ export interface TrainingPorts extends RunTrainingPorts {
   jobs: JobRunner
   log: Log
   refreshRecent(projectId: string): void
+  /** Resolves when no change of labels is half-way through its pictures. */
+  settled(projectId: string): Promise<void>
 }
 
 export type TrainingService = ReturnType<typeof createTrainingService>
@@ -154,6 +156,8 @@ export function createTrainingService(ports: TrainingPorts) {
       config.recipe === 'scratch' ? null : (config.backboneId ?? (await backbones.recommended()))
     if (config.recipe !== 'scratch' && backboneId === null) throw noBackbone()
     if (backboneId !== null) await backbones.requireReady(backboneId)
+    // Nobody wants to learn from labels that are half-way changed.
+    await ports.settled(projectId)
     const plan = planFor(project, config)
     const { unlabelled } = leftOut(project)
     const [blocker] = checkPlan({ plan, unlabelled, hasBackbone: backboneId !== null }).blockers

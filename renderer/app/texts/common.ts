@@ -38,6 +38,7 @@ export const commonTexts = {
     'sort-folder': 'Sorting into folders',
     download: 'Downloading',
     prepare: 'Preparing',
+    label: 'Changing many pictures',
   },
   stage: {
     queued: 'waiting for its turn',
@@ -58,6 +59,8 @@ export const commonTexts = {
     downloading: 'downloading',
     converting: 'preparing the network',
     saving: 'saving',
+    changing: 'writing it down for each picture',
+    'putting-back': 'putting back what was changed',
     stopping: 'stopping',
   },
 }

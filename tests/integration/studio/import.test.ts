@@ -110,7 +110,7 @@ describe('folders', () => {
   test('all under one label, whatever the folders say', async () => {
     const studio = await studioBase()
     const { projectId } = await studio.projects.create('Test')
-    const { labelId } = studio.labelling.createLabel(projectId, 'scratch')
+    const { labelId } = await studio.labelling.createLabel(projectId, 'scratch')
     const folder = await writeTree(join(temporaryFolder(), 'x'), { 'a/1.jpg': 1, 'b/2.jpg': 2 })
     await importPaths(studio, [folder], { labelId })
     expect(labelCounts(studio, projectId)).toEqual({ scratch: 2 })

@@ -2,8 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { StudioEvent } from '#shared/contract/system.ts'
 import type { Selection } from '#shared/contract/dataset.ts'
+import { isOver } from '#shared/jobs/job.ts'
 import { createEventBus } from '#studio/events/event-bus.ts'
+import { createJobRunner } from '#studio/jobs/job-runner.ts'
 import { createLabellingService } from '#studio/labelling/labelling-service.ts'
+import { sliceSizes } from '#studio/labelling/long-action.ts'
 import { readRanges, writeRanges } from '#studio/labelling/id-ranges.ts'
 import { createOpenProject, createProjectRegistry } from '#studio/projects/open-project.ts'
 import { openProjectDatabase } from '#studio/storage/database.ts'
@@ -15,8 +18,11 @@ import { pictureRow } from '../../helpers/picture-rows.ts'
 
 const PICTURES = 30
 
+/** Every action with more than two pictures is long, and done four at a time. */
+const tinySizes = { long: 2, slice: 4 }
+
 /** Thirty pictures, labels 1 to 3 on most of them, every fifth in the test. */
-function setUp(folder = temporaryFolder()) {
+function setUp(folder = temporaryFolder(), sizes = sliceSizes) {
   const db = openProjectDatabase(folder)
   const registry = createProjectRegistry()
   const events: StudioEvent[] = []
@@ -26,6 +32,12 @@ function setUp(folder = temporaryFolder()) {
   bus.subscribe((event) => events.push(event))
   const project = createOpenProject({ projectId: 'p', folder, db, bus })
   registry.add(project)
+  const jobs = createJobRunner({
+    bus,
+    reportError: (error) => {
+      throw error
+    },
+  })
   const labels = project.use(createLabelsRepository)
   const pictures = project.use(createPicturesRepository)
   if (labels.all().length === 0) {
@@ -47,18 +59,19 @@ function setUp(folder = temporaryFolder()) {
       .map(({ id, labelId, excluded, confirmed }) => [id, labelId, excluded, confirmed]),
     looks: project.use(createTestLooksRepository).all(),
   })
-  return { project, events, labels, pictures, state, service: createLabellingService({ registry }) }
+  const service = createLabellingService({ registry, jobs, sizes })
+  return { project, events, jobs, labels, pictures, state, service }
 }
 
-const opened = (folder?: string) => {
-  const set = setUp(folder)
+const opened = (folder?: string, sizes = sliceSizes) => {
+  const set = setUp(folder, sizes)
   onTestFinished(() => set.project.close())
   return set
 }
 
-const codeOf = (work: () => unknown): unknown => {
+const codeOf = async (work: () => unknown): Promise<unknown> => {
   try {
-    work()
+    await work()
   } catch (error) {
     return error instanceof Error && 'code' in error ? error.code : error
   }
@@ -66,116 +79,201 @@ const codeOf = (work: () => unknown): unknown => {
 }
 
 describe('actions', () => {
-  test('assigning counts only what changes, says so, and can be taken back', () => {
+  test('assigning counts only what changes, says so, and can be taken back', async () => {
     const { service, state, project, events } = opened()
     const before = state()
-    const done = service.assign('p', { ids: [1, 2, 3, 4, 999] }, 2)
+    const done = await service.assign('p', { ids: [1, 2, 3, 4, 999] }, 2)
     expect(done).toEqual({ changed: 3, revision: 1 })
     expect(events.at(-1)).toMatchObject({ type: 'changed', revision: 1, what: ['pictures', 'labels'] })
-    expect(service.assign('p', { ids: [2] }, 2)).toEqual({ changed: 0, revision: 1 })
-    expect(service.undo('p')).toEqual({ name: 'assign', changed: 3, revision: 2 })
+    expect(await service.assign('p', { ids: [2] }, 2)).toEqual({ changed: 0, revision: 1 })
+    expect(await service.undo('p')).toEqual({ name: 'assign', changed: 3, revision: 2 })
     expect(state()).toEqual(before)
     expect(project.revision()).toBe(2)
-    expect(codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
-    service.redo('p')
-    expect(codeOf(() => service.redo('p'))).toBe('nothing-to-redo')
+    expect(await codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
+    await service.redo('p')
+    expect(await codeOf(() => service.redo('p'))).toBe('nothing-to-redo')
   })
 
-  test('a view as selection, except some', () => {
+  test('a view as selection, except some', async () => {
     const { service, pictures } = opened()
     const selection: Selection = { filter: { show: 'active', label: 1 }, except: [1] }
-    expect(service.exclude('p', selection).changed).toBe(7)
+    expect((await service.exclude('p', selection)).changed).toBe(7)
     expect(pictures.find(1)?.excluded).toBe(false)
     expect(pictures.find(5)?.excluded).toBe(true)
-    expect(service.restore('p', { filter: { show: 'excluded' }, except: [] }).changed).toBe(7)
+    expect((await service.restore('p', { filter: { show: 'excluded' }, except: [] })).changed).toBe(7)
   })
 
-  test('test pictures that are relabelled or excluded are counted, until that is undone', () => {
+  test('test pictures that are relabelled or excluded are counted, until that is undone', async () => {
     const { service, project } = opened()
     const looks = project.use(createTestLooksRepository)
-    service.assign('p', { ids: [1, 2, 6] }, 3)
-    service.exclude('p', { ids: [1, 11] })
+    await service.assign('p', { ids: [1, 2, 6] }, 3)
+    await service.exclude('p', { ids: [1, 11] })
     expect(looks.sums().changed).toBe(3)
-    service.undo('p')
+    await service.undo('p')
     expect(looks.sums().changed).toBe(2)
-    service.undo('p')
+    await service.undo('p')
     expect(looks.sums().changed).toBe(0)
   })
 
-  test('a new label takes back "it is right"', () => {
+  test('a new label takes back "it is right"', async () => {
     const { service, pictures } = opened()
-    service.confirm('p', { ids: [1] })
+    await service.confirm('p', { ids: [1] })
     expect(pictures.find(1)?.confirmed).toBe(true)
-    service.assign('p', { ids: [1] }, 3)
+    await service.assign('p', { ids: [1] }, 3)
     expect(pictures.find(1)?.confirmed).toBe(false)
-    service.undo('p')
+    await service.undo('p')
     expect(pictures.find(1)?.confirmed).toBe(true)
   })
 
-  test('labels: made, renamed, coloured, merged, ordered, removed', () => {
+  test('labels: made, renamed, coloured, merged, ordered, removed', async () => {
     const { service, labels, pictures } = opened()
-    const { labelId } = service.createLabel('p', '  Lily ')
+    const { labelId } = await service.createLabel('p', '  Lily ')
     expect(labels.find(labelId)).toEqual({ id: labelId, name: 'Lily', colour: 3, position: 3 })
-    expect(codeOf(() => service.createLabel('p', 'LILY'))).toBe('name-taken')
-    expect(codeOf(() => service.renameLabel('p', labelId, 'daisy'))).toBe('name-taken')
-    service.renameLabel('p', labelId, 'lily')
-    service.recolourLabel('p', labelId, 9)
-    service.reorderLabels('p', [labelId, 3, 1, 2])
+    expect(await codeOf(() => service.createLabel('p', 'LILY'))).toBe('name-taken')
+    expect(await codeOf(() => service.renameLabel('p', labelId, 'daisy'))).toBe('name-taken')
+    await service.renameLabel('p', labelId, 'lily')
+    await service.recolourLabel('p', labelId, 9)
+    await service.reorderLabels('p', [labelId, 3, 1, 2])
     expect(labels.all().map((label) => [label.name, label.colour])).toEqual([
       ['lily', 9],
       ['tulip', 2],
       ['daisy', 0],
       ['rose', 1],
     ])
-    expect(service.mergeLabels('p', 1, labelId).changed).toBe(8)
+    expect((await service.mergeLabels('p', 1, labelId)).changed).toBe(8)
     expect(labels.find(1)).toBeUndefined()
     expect(pictures.find(1)?.labelId).toBe(labelId)
-    expect(service.removeLabel('p', labelId).changed).toBe(8)
+    expect((await service.removeLabel('p', labelId)).changed).toBe(8)
     expect(pictures.find(1)?.labelId).toBeNull()
-    service.undo('p')
-    service.undo('p')
+    await service.undo('p')
+    await service.undo('p')
     expect(pictures.find(1)?.labelId).toBe(1)
-    expect(codeOf(() => service.mergeLabels('p', 1, 1))).toBe('bad-request')
-    expect(codeOf(() => service.assign('p', { ids: [1] }, 77))).toBe('not-found')
+    expect(await codeOf(() => service.mergeLabels('p', 1, 1))).toBe('bad-request')
+    expect(await codeOf(() => service.assign('p', { ids: [1] }, 77))).toBe('not-found')
   })
 
-  test('the id of an undone label is not given to another one', () => {
+  test('the id of an undone label is not given to another one', async () => {
     const { service } = opened()
-    const first = service.createLabel('p', 'lily')
-    service.undo('p')
-    expect(service.createLabel('p', 'orchid').labelId).not.toBe(first.labelId)
+    const first = await service.createLabel('p', 'lily')
+    await service.undo('p')
+    expect((await service.createLabel('p', 'orchid')).labelId).not.toBe(first.labelId)
   })
 
-  test('undo works around what an import did in between', () => {
+  test('undo works around what an import did in between', async () => {
     const { service, labels, pictures, state } = opened()
-    const { labelId } = service.createLabel('p', 'lily')
+    const { labelId } = await service.createLabel('p', 'lily')
     const id = pictures.insert(pictureRow(500, { labelId }))
-    service.undo('p')
+    await service.undo('p')
     expect(pictures.find(id)?.labelId).toBeNull()
-    service.redo('p')
+    await service.redo('p')
     expect(pictures.find(id)?.labelId).toBe(labelId)
 
-    service.removeLabel('p', 2)
+    await service.removeLabel('p', 2)
     labels.insert({ name: 'Rose', colour: 5, position: 9 })
     const after = state()
-    service.undo('p')
+    await service.undo('p')
     expect(labels.find(2)?.name).toBe('rose (2)')
-    service.redo('p')
+    await service.redo('p')
     expect(state()).toEqual(after)
   })
 
-  test('the last hundred are kept, also when the project is closed and opened again', () => {
+  test('the last hundred are kept, also when the project is closed and opened again', async () => {
     const folder = temporaryFolder()
     const first = setUp(folder)
-    for (let index = 0; index < 105; index++) first.service.assign('p', { ids: [1] }, (index % 2) + 2)
+    for (let index = 0; index < 105; index++) await first.service.assign('p', { ids: [1] }, (index % 2) + 2)
     const after = first.state()
     first.project.close()
     const { service, state } = opened(folder)
-    for (let index = 0; index < 100; index++) service.undo('p')
-    expect(codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
-    for (let index = 0; index < 100; index++) service.redo('p')
+    for (let index = 0; index < 100; index++) await service.undo('p')
+    expect(await codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
+    for (let index = 0; index < 100; index++) await service.redo('p')
     expect(state()).toEqual(after)
   })
+})
+
+describe('actions on very many pictures', () => {
+  const all: Selection = { filter: { show: 'active' }, except: [] }
+  const jobsOf = (events: readonly StudioEvent[]) =>
+    events.flatMap((event) => (event.type === 'job' ? [event.job] : []))
+
+  test('are a job with progress, change everything before they resolve, and are one step to undo', async () => {
+    const { service, state, events, project } = opened(undefined, tinySizes)
+    const before = state()
+    expect(await service.assign('p', all, 2)).toEqual({ changed: 22, revision: 1 })
+    expect(state().pictures.every(([, labelId]) => labelId === 2)).toBe(true)
+    const jobs = jobsOf(events)
+    expect(jobs.at(-1)).toMatchObject({ kind: 'label', state: 'done', done: 22, total: 22 })
+    expect(events.at(-1)).toMatchObject({ type: 'job' })
+    expect(events.filter(({ type }) => type === 'changed')).toHaveLength(1)
+    expect(await service.undo('p')).toEqual({ name: 'assign', changed: 22, revision: 2 })
+    expect(state()).toEqual(before)
+    expect(project.revision()).toBe(2)
+    expect(await codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
+  })
+
+  test('let others work in between; what comes after waits', async () => {
+    const { service, state, pictures } = opened(undefined, tinySizes)
+    const order: string[] = []
+    const long = service.assign('p', all, 3).then(() => order.push('long'))
+    const done = (): number => state().pictures.filter(([, labelId]) => labelId === 3).length
+    const before = done()
+    while (done() === before) await new Promise((next) => setImmediate(next))
+    expect(done()).toBeLessThan(PICTURES)
+    const second = service.assign('p', { ids: [1] }, 1).then(() => order.push('second'))
+    const undone = service.undo('p').then(() => order.push('undo'))
+    const settled = service.settled('p').then(() => order.push('settled'))
+    await Promise.all([long, second, undone, settled])
+    expect(order[0]).toBe('long')
+    expect(order).toHaveLength(4)
+    expect(pictures.find(1)?.labelId).toBe(3)
+  })
+
+  test('stopped, everything is as it was before', async () => {
+    const { service, state, jobs } = opened(undefined, tinySizes)
+    await service.createLabel('p', 'lily')
+    await service.undo('p')
+    const before = state()
+    const merging = service.mergeLabels('p', 1, 2)
+    const [job] = jobs.list('p')
+    expect(job).toMatchObject({ kind: 'label' })
+    expect(isOver(job!)).toBe(false)
+    await new Promise((next) => setImmediate(next))
+    jobs.cancel(job!.id)
+    expect((await merging).changed).toBe(0)
+    expect(state()).toEqual(before)
+    expect(jobs.get(job!.id).state).toBe('cancelled')
+    // It never happened: what could be redone still can.
+    expect(await service.redo('p')).toMatchObject({ name: 'label-create' })
+  })
+
+  test.each(['merge', 'undo of a merge'])(
+    'cut off by the end of the studio (%s), it is finished when the project is opened again',
+    async (what) => {
+      const folder = temporaryFolder()
+      const first = setUp(folder, tinySizes)
+      const before = first.state()
+      if (what !== 'merge') await first.service.mergeLabels('p', 1, 2)
+      const merged = what === 'merge' ? first.service.mergeLabels('p', 1, 2) : first.service.undo('p')
+      await new Promise((next) => setImmediate(next))
+      await first.jobs.stopAll()
+      expect((await merged).changed).toBe(0)
+      const midway = first.state()
+      first.project.close()
+
+      const { service, state, project } = opened(folder, tinySizes)
+      expect(state()).toEqual(midway)
+      service.resume(project)
+      await service.settled('p')
+      if (what === 'merge') {
+        expect(state().labels.map(({ id }) => id)).toEqual([2, 3])
+        expect(state().pictures.filter(([, labelId]) => labelId === 2)).toHaveLength(16)
+        await service.undo('p')
+      }
+      expect(state()).toEqual(before)
+      expect(await codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
+      expect(await service.redo('p')).toMatchObject({ name: 'label-merge', changed: 8 })
+    },
+  )
 })
 
 const ids = fc.uniqueArray(fc.integer({ min: 1, max: PICTURES + 2 }), { maxLength: 12 })
@@ -205,15 +303,18 @@ const action = fc.oneof(
   fc.record({ do: fc.constant('reorder' as const), order: fc.shuffledSubarray([1, 2, 3, 4, 5]) }),
 )
 
-test('any sequence of actions: undoing all gives the beginning, redoing all the end', () => {
-  fc.assert(
-    fc.property(fc.array(action, { maxLength: 25 }), (actions) => {
+test.each([
+  ['in one piece', sliceSizes],
+  ['in slices', tinySizes],
+])('any sequence of actions, %s: undoing all gives the beginning, redoing all the end', async (_, sizes) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(action, { maxLength: 25 }), async (actions) => {
       const folder = temporaryFolder()
-      const { service, state, project } = setUp(folder)
+      const { service, state, project } = setUp(folder, sizes)
       try {
         const states = [state()]
         for (const each of actions) {
-          const code = codeOf(() => {
+          const code = await codeOf(() => {
             if (each.do === 'assign') return service.assign('p', each.selection, each.to)
             if (each.do === 'create') return service.createLabel('p', each.name)
             if (each.do === 'rename') return service.renameLabel('p', each.label, each.name)
@@ -228,20 +329,20 @@ test('any sequence of actions: undoing all gives the beginning, redoing all the 
           if (JSON.stringify(now) !== JSON.stringify(states.at(-1))) states.push(now)
         }
         for (const wanted of states.slice(0, -1).toReversed()) {
-          service.undo('p')
+          await service.undo('p')
           expect(state()).toEqual(wanted)
         }
-        expect(codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
+        expect(await codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
         for (const wanted of states.slice(1)) {
-          service.redo('p')
+          await service.redo('p')
           expect(state()).toEqual(wanted)
         }
-        expect(codeOf(() => service.redo('p'))).toBe('nothing-to-redo')
+        expect(await codeOf(() => service.redo('p'))).toBe('nothing-to-redo')
       } finally {
         project.close()
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 })
 
