@@ -84,10 +84,10 @@ function setField(target: ChangeTarget, change: SetChange): Change[] {
 /** What would take it back: one change for each value that is there now. Changes nothing. */
 export function setBack({ pictures }: ChangeTarget, { field, value, ids }: SetChange): Change[] {
   const before = new Map<number | null, number[]>()
-  for (const row of pictures.differing(field, readRanges(ids), value)) {
-    const same = before.get(row.value)
-    if (same) same.push(row.id)
-    else before.set(row.value, [row.id])
+  for (const [id, old] of pictures.differing(field, readRanges(ids), value)) {
+    const same = before.get(old)
+    if (same) same.push(id)
+    else before.set(old, [id])
   }
   return Array.from(before, ([old, changed]): Change => ({
     do: 'set',

@@ -43,7 +43,7 @@ export function createLabellingService(ports: LabellingPorts): LabellingService 
     value: 0 | 1,
   ): Promise<Changed> =>
     act(projectId, name, (tools) => {
-      const ids = tools.pictures.differing(field, resolve(tools, selection), value).map((row) => row.id)
+      const ids = tools.pictures.differing(field, resolve(tools, selection), value).map(([id]) => id)
       const looks = field === 'excluded' ? lookedAt(tools, ids) : []
       return { pictures: ids.length, changes: [...setting(field, value, ids), ...looks] }
     })
@@ -53,7 +53,7 @@ export function createLabellingService(ports: LabellingPorts): LabellingService 
       act(projectId, 'assign', (tools) => {
         if (labelId !== null) existingLabel(tools, labelId)
         const chosen = resolve(tools, selection)
-        const ids = tools.pictures.differing('label_id', chosen, labelId).map((row) => row.id)
+        const ids = tools.pictures.differing('label_id', chosen, labelId).map(([id]) => id)
         return { pictures: ids.length, changes: relabel(tools, ids, labelId) }
       }),
     exclude: (projectId, selection) => setAll(projectId, 'exclude', selection, 'excluded', 1),
@@ -166,7 +166,7 @@ const setting = (
 
 /** A new label is a new opinion: "it is right" was said of the old one. */
 function relabel(tools: Tools, ids: readonly number[], labelId: number | null): Change[] {
-  const confirmed = tools.pictures.differing('confirmed', ids, 0).map((row) => row.id)
+  const confirmed = tools.pictures.differing('confirmed', ids, 0).map(([id]) => id)
   return [
     ...setting('label_id', labelId, ids),
     ...setting('confirmed', 0, confirmed),

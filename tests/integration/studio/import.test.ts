@@ -285,7 +285,7 @@ describe('the same folder again', () => {
     const { projectId } = await studio.projects.create('Test')
     await sync(studio, projectId, folder)
     const dog = studio.pictures.counts(projectId).labels.find((label) => label.name === 'dog')!.id
-    studio.labelling.assign(projectId, { ids: [1] }, dog)
+    await studio.labelling.assign(projectId, { ids: [1] }, dog)
     await sync(studio, projectId, folder)
     expect(labelCounts(studio, projectId)).toEqual({ cat: 1, dog: 2 })
 

@@ -49,7 +49,7 @@ describe('projects', () => {
   test('a copied folder is another project with the same pictures', async () => {
     const studio = await studioBase()
     const { projectId, location } = await studio.projects.create('A')
-    studio.labelling.createLabel(projectId, 'rose')
+    await studio.labelling.createLabel(projectId, 'rose')
     await studio.projects.close(projectId)
     const copy = join(temporaryFolder(), 'Copy.kestrel')
     cpSync(location, copy, { recursive: true })
