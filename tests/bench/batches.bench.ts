@@ -10,18 +10,15 @@ import { BatchStream, type BatchStreamOptions } from '#trainer/data/batches.ts'
 import { fillBatch } from '#trainer/data/fill-batch.ts'
 import { PixelReader } from '#trainer/data/pixel-reader.ts'
 import { PixelStore } from '#trainer/data/pixels.ts'
-import { OnnxSession } from '#trainer/engines/onnx/session.ts'
-import { GraphBuilder } from '#trainer/graph/builder.ts'
-import { writeOnnx } from '#trainer/graph/onnx/index.ts'
-import { float32 } from '#trainer/graph/tensor.ts'
-import { ints, type Graph } from '#trainer/graph/types.ts'
+import type { Engine } from '#trainer/engines/engine.ts'
+import { bestOnnxEngine } from '#trainer/engines/onnx/engine.ts'
 import { StopSignal } from '#trainer/host/context.ts'
+import { backboneOf } from '#trainer/models/backbone.ts'
+import { readModel } from '#trainer/models/source.ts'
+import { mobileNet, smallCnn, type Job } from './training-jobs.ts'
 import type { Bench, BenchContext, BenchResult } from './types.ts'
 
-/**
- * Batches: what one thread makes alone, and what an epoch costs beside the sum of its steps. The step is a stand-in that
- * keeps all cores as busy as a training step of the same network would: forward passes of a convolutional network.
- */
+/** Batches: what one thread makes alone, and what an epoch of a training costs beside the sum of its steps. */
 const group = 'Batches'
 const ROUNDS = 5
 
@@ -31,10 +28,8 @@ interface Case {
   pictures: number
   size: number
   batch: number
-  /** Filters of the stand-in's 3×3 convolutions, each followed by a halving. */
-  filters: readonly number[]
-  /** Forward passes per step: forward and backward are about three. */
-  passes: number
+  /** The training whose steps the batches feed; null where its network is missing. */
+  open: (engine: Engine, context: BenchContext) => Promise<Job | null>
 }
 
 const CASES: readonly Case[] = [
@@ -44,8 +39,7 @@ const CASES: readonly Case[] = [
     pictures: 800,
     size: 64,
     batch: 32,
-    filters: [32, 64, 128],
-    passes: 3,
+    open: smallCnn,
   },
   {
     name: '224 px, batches of 16',
@@ -53,10 +47,16 @@ const CASES: readonly Case[] = [
     pictures: 240,
     size: 224,
     batch: 16,
-    filters: [16, 24, 32, 64, 96],
-    passes: 2,
+    open: fineTuned,
   },
 ]
+
+/** MobileNetV2, blocks 12 to 16 learning, its trunk computed anew for each batch. */
+async function fineTuned(engine: Engine, context: BenchContext): Promise<Job | null> {
+  const file = context.shared('backbones/mobilenet_v2_1.0_224/model.h5')
+  if (file === null) return null
+  return mobileNet(engine, backboneOf(await readModel(file)).graph, { cached: false })
+}
 
 const preprocessing = (size: number): Preprocessing => ({
   version: 1,
@@ -80,22 +80,6 @@ function imagesOf(folder: string, count: number): TrainerImage[] {
     path,
     sha256: createHash('sha256').update(readFileSync(path)).digest('hex'),
   }))
-}
-
-function standIn({ size, batch, filters }: Case): Graph {
-  const builder = new GraphBuilder('stand-in')
-  let value = builder.input({ name: 'x', type: 'float32', shape: [batch, 3, size, size] })
-  filters.forEach((to, index) => {
-    const from = filters[index - 1] ?? 3
-    const weights = Float32Array.from({ length: to * from * 9 }, (_, i) => Math.sin(i) / 30)
-    const weight = builder.constant(`w${index}`, float32([to, from, 3, 3], weights))
-    value = builder.node('Conv', [value, weight], { pads: ints([1, 1, 1, 1]) })
-    value = builder.node('Relu', [value])
-    value = builder.node('MaxPool', [value], { kernel_shape: ints([2, 2]), strides: ints([2, 2]) })
-  })
-  const features = builder.node('GlobalAveragePool', [value])
-  builder.output(features, { name: 'y', type: 'float32', shape: [batch, filters.at(-1)!, 1, 1] })
-  return builder.build()
 }
 
 const median = (values: readonly number[]): number =>
@@ -163,15 +147,8 @@ async function measure(task: Case, context: BenchContext): Promise<BenchResult[]
 
 /** Epochs and their steps alone, turn about. */
 async function beside(pixels: PixelStore, task: Case, context: BenchContext): Promise<BenchResult[]> {
-  const session = await OnnxSession.open(writeOnnx(standIn(task)), { optimisation: 'extended' })
-  const shape = [task.batch, 3, task.size, task.size]
-  const output = float32(
-    [task.batch, task.filters.at(-1)!, 1, 1],
-    new Float32Array(task.batch * task.filters.at(-1)!),
-  )
-  const step = async (x: Float32Array): Promise<void> => {
-    for (let pass = 0; pass < task.passes; pass++) await session.run({ x: float32(shape, x) }, { y: output })
-  }
+  const job = await task.open(await bestOnnxEngine(), context)
+  if (job === null) return []
   const threads = new BatchThreads(pixels.shared)
   const rows = [...Array(pixels.rows).keys()]
   const batches = Math.floor(rows.length / task.batch)
@@ -184,11 +161,11 @@ async function beside(pixels: PixelStore, task: Case, context: BenchContext): Pr
   const still = new Float32Array(task.batch * 3 * task.size ** 2).fill(0.1)
   const stepsAlone = (): Promise<Cost> =>
     costOf(async () => {
-      for (let i = 0; i < batches; i++) await step(still)
+      for (let i = 0; i < batches; i++) await job.step(still)
     })
   const epoch = (options: Parameters<typeof stream>[0]): Promise<Cost> =>
     costOf(async () => {
-      for await (const { x } of stream(options)) await step(x)
+      for await (const { x } of stream(options)) await job.step(x)
     })
   const augmentation = presetAugmentation('standard')
   await epoch({ augmentation, order: shuffledOrder(rows, 1) })
@@ -204,7 +181,7 @@ async function beside(pixels: PixelStore, task: Case, context: BenchContext): Pr
   const milliseconds = median(rounds.map(({ steps }) => steps.wall)) / batches
   const count = threads.size
   await threads.close()
-  await session.dispose()
+  await job.dispose()
   const figure = (kind: 'augmented' | 'plain', words: string): BenchResult => {
     const processor = median(rounds.map((round) => round[kind].processor / round.steps.processor))
     return {
@@ -212,7 +189,7 @@ async function beside(pixels: PixelStore, task: Case, context: BenchContext): Pr
       name: `Epoch against the sum of its steps, ${task.name}, ${words}`,
       value: median(rounds.map((round) => round[kind].wall / round.steps.wall)),
       unit: '',
-      note: `stand-in step of ${milliseconds.toFixed(0)} ms on all cores, ${batches} batches, every epoch a stream of its own, ${count} thread(s) for batches, median of ${ROUNDS}; processor time ${processor.toFixed(2)} ×`,
+      note: `steps of ${milliseconds.toFixed(0)} ms, ${batches} batches, every epoch a stream of its own, ${count} thread(s) for batches, median of ${ROUNDS}; processor time ${processor.toFixed(2)} ×`,
     }
   }
   return [

@@ -16,7 +16,8 @@ import type { Network, Parameter } from '#trainer/models/network.ts'
 /** A training of made-up pictures, ready to go on step by step. */
 export interface Job {
   batch: number
-  step(): Promise<void>
+  /** @param x pictures `[batch, 3, height, width]`; made-up ones when left out */
+  step(x?: Float32Array): Promise<void>
   dispose(): Promise<void>
 }
 
@@ -53,8 +54,8 @@ async function job(
   let count = 0
   return {
     batch,
-    async step() {
-      const learned = frozen === null ? x : await frozen.run(x, batch)
+    async step(pictures = x) {
+      const learned = frozen === null ? pictures : await frozen.run(pictures, batch)
       await runner.run(
         { x: learned, targets, weights, rows: batch },
         { learningRate: rate, step: ++count, statisticsKeep: 0.9, averageDecay: 0 },
