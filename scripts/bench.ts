@@ -61,6 +61,9 @@ function measure(file: string): Promise<BenchResult[]> {
   })
 }
 
+const readRecords = (): BenchRecord[] =>
+  existsSync(store) ? (JSON.parse(readFileSync(store, 'utf8')) as BenchRecord[]) : []
+
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2)
   const files = readdirSync(folder)
@@ -71,11 +74,6 @@ async function main(): Promise<void> {
 
   const [cpu] = cpus()
   const machine = `${cpus().length} × ${cpu?.model.trim() ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}`
-  const records = new Map<string, BenchRecord>()
-  if (existsSync(store))
-    for (const record of JSON.parse(readFileSync(store, 'utf8')) as BenchRecord[])
-      records.set(record.file, record)
-
   let missed = 0
   let broken = 0
   for (const file of files) {
@@ -84,6 +82,8 @@ async function main(): Promise<void> {
     try {
       const results = await measure(file)
       if (results.length === 0) continue
+      // Read anew: another run of this script may have written in the meantime.
+      const records = new Map(readRecords().map((record) => [record.file, record]))
       records.set(file, { file, at: new Date().toISOString(), machine, load, results })
       for (const result of results) {
         const ok = reached(result)

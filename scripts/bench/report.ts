@@ -26,9 +26,7 @@ export function benchmarkPage(records: readonly BenchRecord[]): string {
         `**${figure(result.value, result.unit)}**`,
         targetText(result),
         verdict(result),
-        result.reference
-          ? `${result.reference.name}: ${figure(result.reference.value, result.reference.unit)} (× ${ratio(result.value / result.reference.value)})`
-          : '',
+        besideText(result),
         result.note ?? '',
       ]
         .map((cell) => cell.replaceAll('|', '\\|'))
@@ -72,7 +70,12 @@ function targetText({ target, unit }: BenchResult): string {
   return parts.join(', ')
 }
 
-const ratio = (value: number): string => value.toFixed(2)
+function besideText({ value, unit, reference }: BenchResult): string {
+  if (!reference) return ''
+  const words = `${reference.name}: ${figure(reference.value, reference.unit)}`
+  // A ratio beside the rate it was taken from is a ratio already.
+  return reference.unit === unit ? `${words} (× ${(value / reference.value).toFixed(2)})` : words
+}
 
 /** Three significant digits, never an exponent. */
 function figure(value: number, unit: string): string {
