@@ -50,7 +50,7 @@ export const commonTexts = {
     reading: 'reading pictures',
     importing: 'reading pictures',
     features: 'computing what the network sees (features)',
-    fitting: 'fitting the classifier',
+    fitting: 'adjusting the weights',
     evaluating: 'testing',
     writing: 'writing files',
     proving: 'checking that it answers like the studio',

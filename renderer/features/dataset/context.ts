@@ -31,7 +31,8 @@ function createDataset() {
     /** Tiles beside each other; the grid says. */
     columns: ref(1),
     tileSize: useLocalStorage('kestrel-tile-size', 148),
-    inspectorOpen: useLocalStorage('kestrel-inspector', true),
+    // In a small window the pictures need the room; the person may still open it there.
+    inspectorOpen: useLocalStorage('kestrel-inspector', window.innerWidth >= 1200, { writeDefaults: false }),
     previewOpen: ref(false),
     /** Text the label picker opens with; null while it is closed. */
     picking: ref<string | null>(null),

@@ -50,6 +50,7 @@ export default {
     epoch: 'epoch (once through all training pictures)',
     accuracy: 'Share right',
     loss: 'Loss',
+    again: 'again, with all',
     show: 'Curve',
     meaning:
       'Training: pictures the model learns from. Validation: pictures it only uses to tune itself. When validation stops rising, more fitting would only learn the training pictures by heart (overfitting). Careful learns twice: the second time from the validation pictures as well, so that line ends half way.',
