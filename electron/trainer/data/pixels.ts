@@ -10,7 +10,7 @@ import { PixelReader, type SharedPixels } from './pixel-reader.ts'
 import { fileShelf, freeBytesOf, memoryShelf, type Shelf } from './pixel-shelves.ts'
 import { RowCache } from './row-cache.ts'
 
-const GIBIBYTE = 2 ** 30
+const MOST_IN_MEMORY = 512 * 2 ** 20
 /** Cached pictures are looked at in pieces of at most this size. */
 const PIECE_BYTES = 8 * 1024 * 1024
 
@@ -22,7 +22,7 @@ export interface PixelJob {
   cacheDir: string
   /**
    * Bytes. Pictures that take more stay in a file, whose pages the system keeps in memory as far as there is room.
-   * Default: an eighth of the machine's memory, at most 1 GiB.
+   * Default: an eighth of the machine's memory, at most 512 MiB.
    */
   memoryBudget?: number
   /** What the disk has; default: asked for. */
@@ -70,7 +70,7 @@ export class PixelStore {
     const cache = await RowCache.open(base, { magic: 'KSTPIXL1', length, rowBytes: length })
     let shelf: Shelf | null = null
     try {
-      const budget = job.memoryBudget ?? Math.min(GIBIBYTE, totalmem() / 8)
+      const budget = job.memoryBudget ?? Math.min(MOST_IN_MEMORY, totalmem() / 8)
       shelf = keys.length * length <= budget ? memoryShelf(cache, keys.length) : await fileShelf(cache, base)
       await filling.run(shelf, length)
       const { store, places } = await shelf.finish(keys)

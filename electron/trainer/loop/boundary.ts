@@ -1,7 +1,9 @@
-import type { Trunk } from './trunk.ts'
+import type { Engine } from '../engines/engine.ts'
+import type { Graph } from '../graph/types.ts'
+import { Trunk } from './trunk.ts'
 
 /** Values at the boundary are kept up to so many bytes in all. */
-const MOST_BYTES = 512 * 2 ** 20
+const MOST_BYTES = 192 * 2 ** 20
 
 /**
  * What the trunk gives for pictures that stay as they are: computed once for each, then taken from memory. Pictures beyond
@@ -14,6 +16,11 @@ export class Boundary {
 
   constructor(trunk: Trunk) {
     this.trunk = trunk
+  }
+
+  /** @param graph the frozen part, pictures in. Close it with `dispose`. */
+  static async open(engine: Engine, graph: Graph): Promise<Boundary> {
+    return new Boundary(await Trunk.open(engine, graph))
   }
 
   /** Pictures whose values are there. */
@@ -42,5 +49,15 @@ export class Boundary {
       this.bytes += length * 4
     })
     return values
+  }
+
+  /** Of pictures that change from epoch to epoch; nothing is kept. */
+  ofChanging(rows: number, x: Float32Array): Promise<Float32Array> {
+    return this.trunk.run(x, rows)
+  }
+
+  async dispose(): Promise<void> {
+    this.kept.clear()
+    await this.trunk.dispose()
   }
 }

@@ -13,9 +13,8 @@ import { createOptimiser } from '../autodiff/optimisers/index.ts'
 import { batchesPerEpoch } from '../data/batches.ts'
 import type { Batch, BatchStream } from '../data/batches.ts'
 import type { Engine } from '../engines/engine.ts'
-import type { Graph } from '../graph/types.ts'
 import type { Network } from '../models/network.ts'
-import { Boundary } from './boundary.ts'
+import type { Boundary } from './boundary.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { fit, progressSchema } from './fit.ts'
 import type { FitOutcome } from './fit.ts'
@@ -24,8 +23,8 @@ import type { JudgedBatch } from './judge.ts'
 import type { Vectors } from './state.ts'
 import { StepRunner } from './step-runner.ts'
 import type { TrainingBatch } from './step-runner.ts'
+import { JUDGING_BATCH } from './training-data.ts'
 import type { TrainingData } from './training-data.ts'
-import { Trunk } from './trunk.ts'
 
 /** Share of the old value in running statistics. */
 const STATISTICS_KEEP = 0.9
@@ -34,8 +33,8 @@ export interface GradientFitOptions {
   engine: Engine
   /** Takes pictures, or what the trunk gives. */
   network: Network
-  /** The frozen part before it, or null. */
-  trunk: Graph | null
+  /** The frozen part before it, or null. It belongs to the caller: several fits may share it. */
+  boundary: Boundary | null
   groups: readonly ParameterGroup[]
   fitting: FittingConfig
   augmentation: Augmentation
@@ -59,19 +58,11 @@ export interface FitRound {
 /** Trains one network on pictures, and answers with it: what all recipes that learn by gradients share. */
 export class GradientFit {
   private readonly options: GradientFitOptions
-  private readonly trunk: Trunk | null
   private readonly judge: Judge
-  private readonly boundary: Boundary | null
 
-  private constructor(options: GradientFitOptions, trunk: Trunk | null) {
+  constructor(options: GradientFitOptions) {
     this.options = options
-    this.trunk = trunk
-    this.boundary = trunk && new Boundary(trunk)
-    this.judge = new Judge(options.engine, options.network, options.groups)
-  }
-
-  static async open(options: GradientFitOptions): Promise<GradientFit> {
-    return new GradientFit(options, options.trunk && (await Trunk.open(options.engine, options.trunk)))
+    this.judge = new Judge(options.engine, options.network, options.groups, JUDGING_BATCH)
   }
 
   private get averaged(): boolean {
@@ -167,9 +158,8 @@ export class GradientFit {
     }
   }
 
-  async dispose(): Promise<void> {
-    await this.judge.dispose()
-    await this.trunk?.dispose()
+  dispose(): Promise<void> {
+    return this.judge.dispose()
   }
 
   private logits(rows: readonly number[], vectors: Vectors): Promise<Float32Array> {
@@ -205,17 +195,19 @@ export class GradientFit {
 
   /** Pictures that change in every epoch go through the trunk each time; others once. */
   private async throughTrunk({ x, rows, mixing }: Batch): Promise<Float32Array> {
-    if (!this.trunk || !this.boundary) return x
-    const plain = isOff(this.options.augmentation) && mixing.kind === 'none'
-    return plain ? await this.boundary.of(rows, x) : await this.trunk.run(x, rows.length)
+    const { boundary, augmentation } = this.options
+    if (!boundary) return x
+    const plain = isOff(augmentation) && mixing.kind === 'none'
+    return plain ? await boundary.of(rows, x) : await boundary.ofChanging(rows.length, x)
   }
 
   /** Pictures as they are; behind a trunk what it gives is kept, because it stays the same from epoch to epoch. */
   private async *judgingBatches(rows: readonly number[]): AsyncGenerator<JudgedBatch> {
     if (rows.length === 0) return
-    for await (const batch of this.options.data.judging(rows))
+    const { boundary, data } = this.options
+    for await (const batch of data.judging(rows))
       yield {
-        x: this.boundary ? await this.boundary.of(batch.rows, batch.x) : batch.x,
+        x: boundary ? await boundary.of(batch.rows, batch.x) : batch.x,
         rows: batch.rows.length,
       }
   }

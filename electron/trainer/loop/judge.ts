@@ -12,17 +12,23 @@ export interface JudgedBatch {
   rows: number
 }
 
-/** Answers of a network whose numbers are fed in: sessions stay open while the numbers change from epoch to epoch. */
+/**
+ * Answers of a network whose numbers are fed in: the session stays open while the numbers change from epoch to epoch. It
+ * has one size, because each size would take memory of its own; shorter batches are filled up.
+ */
 export class Judge {
   private readonly engine: Engine
   private readonly network: Network
   private readonly groups: readonly ParameterGroup[]
-  private readonly sessions = new Map<number, Promise<GraphSession>>()
+  private readonly size: number
+  private opening: Promise<GraphSession> | null = null
 
-  constructor(engine: Engine, network: Network, groups: readonly ParameterGroup[]) {
+  /** @param size rows of the longest batch it will be given */
+  constructor(engine: Engine, network: Network, groups: readonly ParameterGroup[], size: number) {
     this.engine = engine
     this.network = network
     this.groups = groups
+    this.size = size
   }
 
   /**
@@ -38,14 +44,12 @@ export class Judge {
     const feeds = this.numberFeeds(numbers, averaged)
     const parts: Float32Array[] = []
     const [input] = this.network.graph.inputs
+    const shape = [this.size, ...input!.shape!.slice(1).map(Number)]
+    const session = await this.session()
     for await (const { x, rows } of batches) {
-      const session = await this.session(rows)
-      const shape = [rows, ...input!.shape!.slice(1).map(Number)]
-      const result = await session.run({
-        ...feeds,
-        [input!.name]: float32(shape, x.subarray(0, elementCount(shape))),
-      })
-      parts.push(Float32Array.from(result['logits']!.data as ArrayLike<number>))
+      const result = await session.run({ ...feeds, [input!.name]: float32(shape, filled(x, rows, shape)) })
+      const logits = result['logits']!.data as Float32Array | Float64Array
+      parts.push(Float32Array.from(logits.subarray(0, (logits.length / this.size) * rows)))
     }
     const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
     let at = 0
@@ -57,8 +61,9 @@ export class Judge {
   }
 
   async dispose(): Promise<void> {
-    for (const opening of this.sessions.values()) await (await opening).dispose()
-    this.sessions.clear()
+    const opening = this.opening
+    this.opening = null
+    await (await opening)?.dispose()
   }
 
   private numberFeeds(numbers: Vectors, averaged: boolean): Record<string, Tensor> {
@@ -75,15 +80,22 @@ export class Judge {
     return feeds
   }
 
-  private session(rows: number): Promise<GraphSession> {
-    const known = this.sessions.get(rows)
-    if (known) return known
-    const opening = this.engine.open(evaluationGraph(this.network, this.groups, rows), {
+  private session(): Promise<GraphSession> {
+    this.opening ??= this.engine.open(evaluationGraph(this.network, this.groups, this.size), {
       purpose: 'training',
     })
-    this.sessions.set(rows, opening)
-    return opening
+    return this.opening
   }
+}
+
+/** The first rows of a batch, with zeros behind them up to the shape. */
+function filled(x: Float32Array, rows: number, shape: readonly number[]): Float32Array {
+  const length = elementCount(shape)
+  const wanted = (length / shape[0]!) * rows
+  if (wanted === length) return x.subarray(0, length)
+  const whole = new Float32Array(length)
+  whole.set(x.subarray(0, wanted))
+  return whole
 }
 
 /** Mean cross-entropy (natural logarithm) and share right, of logits [rows, classes]; ties count as wrong. */

@@ -38,8 +38,12 @@ export interface StepSettings {
 }
 
 /**
- * Runs training steps: one session per batch size (the last batch of an epoch is usually shorter), the state double
- * buffered, masks of dropout drawn from the seed and the step's number, so that any step can be repeated.
+ * Runs training steps: the state double buffered, masks of dropout drawn from the seed and the step's number, so that any
+ * step can be repeated.
+ *
+ * One session per batch size, and each takes memory of its own. The last batch of an epoch is usually shorter: where rows
+ * have nothing to do with each other (no batch statistics, no masks) it is filled up with rows that weigh nothing, which
+ * changes no gradient.
  */
 export class StepRunner {
   readonly state: TrainingState
@@ -48,6 +52,9 @@ export class StepRunner {
   private readonly plan: Omit<StepPlan, 'batch'>
   private readonly seed: number
   private readonly prepared = new Map<number, Promise<{ step: TrainingStep; session: GraphSession }>>()
+  private readonly rowsAreIndependent: boolean
+  /** The longest batch so far. */
+  private longest = 0
 
   constructor(engine: Engine, network: Network, plan: Omit<StepPlan, 'batch'>, seed: number) {
     this.engine = engine
@@ -55,7 +62,8 @@ export class StepRunner {
     this.plan = plan
     this.seed = seed
     // The layout of the state does not depend on the batch size.
-    const { layout, state } = trainingStep(network, { ...plan, batch: 1 })
+    const { layout, state, masks } = trainingStep(network, { ...plan, batch: 1 })
+    this.rowsAreIndependent = network.statistics.length === 0 && masks.length === 0
     const { parameters, statistics } = gather(network, layout)
     this.state = new TrainingState(
       new Map(
@@ -70,7 +78,9 @@ export class StepRunner {
     )
   }
 
-  async run(batch: TrainingBatch, settings: StepSettings): Promise<StepFigures> {
+  async run(given: TrainingBatch, settings: StepSettings): Promise<StepFigures> {
+    this.longest = Math.max(this.longest, given.rows)
+    const batch = this.rowsAreIndependent ? filledUp(given, this.longest) : given
     const { step, session } = await this.prepare(batch.rows)
     const figures = { loss: null, correct: null, gradient_norm: null }
     const result = await session.run(this.feeds(step, batch, settings), {
@@ -124,5 +134,21 @@ export class StepRunner {
       feeds[mask.name] = float32(mask.shape, values)
     }
     return feeds
+  }
+}
+
+/** With rows of zeros behind its own, which weigh nothing. */
+function filledUp(batch: TrainingBatch, rows: number): TrainingBatch {
+  if (batch.rows === rows) return batch
+  const longer = (values: Float32Array, perRow: number): Float32Array => {
+    const whole = new Float32Array(perRow * rows)
+    whole.set(values.subarray(0, perRow * batch.rows))
+    return whole
+  }
+  return {
+    rows,
+    x: longer(batch.x, Math.floor(batch.x.length / batch.rows)),
+    targets: longer(batch.targets, batch.targets.length / batch.rows),
+    weights: longer(batch.weights, 1),
   }
 }

@@ -44,8 +44,8 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
     const network = takingColour(buildNetwork(spec, { seed: request.seed, scaling }))
     const groups = groupsOf(network, fitting.regularisation)
     const engine = await engineFor(request.engine)
-    const learner = await GradientFit.open({
-      ...{ engine, network, trunk: null, groups, fitting, augmentation, data },
+    const learner = new GradientFit({
+      ...{ engine, network, boundary: null, groups, fitting, augmentation, data },
       classes: request.classes.length,
       seed: request.seed,
     })

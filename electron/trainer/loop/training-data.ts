@@ -11,8 +11,8 @@ import { inSplitOrder, requireEnough } from '../head/rows.ts'
 import type { TrainImage } from '../head/rows.ts'
 import type { RequestContext } from '../host/context.ts'
 
-/** Plain batches for judging: as many pictures as keep the cores busy. */
-const JUDGING_BATCH = 32
+/** Pictures of a plain batch for judging: keeps the cores busy, and large networks within little memory. */
+export const JUDGING_BATCH = 16
 
 /** The pictures of a training, decoded once, and the threads that make batches of them. */
 export class TrainingData {

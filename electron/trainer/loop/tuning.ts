@@ -11,6 +11,7 @@ import { attachHead } from '../models/fine-tune.ts'
 import type { Split } from '../models/fine-tune.ts'
 import type { LinearHead } from '../models/linear-head.ts'
 import type { Network } from '../models/network.ts'
+import { Boundary } from './boundary.ts'
 import { checkpointOf } from './checkpoint-place.ts'
 import type { FitOutcome } from './fit.ts'
 import { GradientFit } from './gradient-fit.ts'
@@ -28,6 +29,7 @@ export class Tuning {
   private readonly parts: Split
   private readonly head: EarlierHead
   private readonly learners = new Map<Which, { learner: GradientFit; network: Network }>()
+  private boundary: Promise<Boundary> | null = null
   private epochsBefore = 0
 
   constructor(
@@ -65,6 +67,8 @@ export class Tuning {
   /** The second round. Stopped in it, what it has reached so far is the model. */
   async again(epochsBefore: number): Promise<FitOutcome | null> {
     this.epochsBefore = epochsBefore
+    // Memory for the second round; its sessions open again when the first one is asked.
+    await this.learners.get('selection')?.learner.dispose()
     try {
       const outcome = await this.round('final', this.data.rows('train', 'val'), [])
       // Half a second round has seen less than the whole first one.
@@ -95,6 +99,7 @@ export class Tuning {
   async dispose(): Promise<void> {
     for (const { learner } of this.learners.values()) await learner.dispose()
     this.learners.clear()
+    await (await this.boundary)?.dispose()
   }
 
   private groups(network: Network): ParameterGroup[] {
@@ -111,10 +116,12 @@ export class Tuning {
     const { request, data } = this
     const { fitting, augmentation } = request.gradients!
     const network = attachHead(this.parts, linearHead(this.head, which))
-    const learner = await GradientFit.open({
-      ...{ network, fitting, augmentation, data },
-      engine: await engineFor(request.engine),
-      trunk: this.parts.trunk,
+    const engine = await engineFor(request.engine)
+    // Both rounds have the same frozen part: what it gives for a picture is computed once for both.
+    this.boundary ??= Boundary.open(engine, this.parts.trunk)
+    const learner = new GradientFit({
+      ...{ network, fitting, augmentation, data, engine },
+      boundary: await this.boundary,
       groups: this.groups(network),
       classes: request.classes.length,
       seed: request.seed,

@@ -6,6 +6,7 @@ import { optimiserConfigSchema } from '#shared/domain/training/config.ts'
 import { layoutOf, scatter } from '#trainer/autodiff/layout.ts'
 import { createOptimiser } from '#trainer/autodiff/optimisers/index.ts'
 import { evaluationGraph } from '#trainer/autodiff/step.ts'
+import type { StepPlan } from '#trainer/autodiff/step.ts'
 import { withoutDropout } from '#trainer/autodiff/training-form.ts'
 import type { Engine } from '#trainer/engines/engine.ts'
 import { bestOnnxEngine, onnxEngine } from '#trainer/engines/onnx/engine.ts'
@@ -14,6 +15,8 @@ import { float32 } from '#trainer/graph/tensor.ts'
 import { fit } from '#trainer/loop/fit.ts'
 import type { FitHooks, Progress } from '#trainer/loop/fit.ts'
 import { groupsOf } from '#trainer/loop/groups.ts'
+import { Judge } from '#trainer/loop/judge.ts'
+import type { JudgedBatch } from '#trainer/loop/judge.ts'
 import { StepRunner } from '#trainer/loop/step-runner.ts'
 import type { TrainingBatch } from '#trainer/loop/step-runner.ts'
 import type { Vectors } from '#trainer/loop/state.ts'
@@ -66,19 +69,15 @@ async function* batches(epoch: number, count = 4): AsyncGenerator<TrainingBatch>
   }
 }
 
+const planOf = (kind: OptimiserKind): Omit<StepPlan, 'batch'> => ({
+  groups,
+  loss: { kind: 'cross-entropy', labelSmoothing: 0.1 },
+  optimiser: createOptimiser(optimiserConfigSchema.parse({ kind })),
+  clipNorm: 1,
+  average: true,
+})
 const runnerOn = (engine: Engine, kind: OptimiserKind = 'adamw'): StepRunner =>
-  new StepRunner(
-    engine,
-    network,
-    {
-      groups,
-      loss: { kind: 'cross-entropy', labelSmoothing: 0.1 },
-      optimiser: createOptimiser(optimiserConfigSchema.parse({ kind })),
-      clipNorm: 1,
-      average: true,
-    },
-    7,
-  )
+  new StepRunner(engine, network, planOf(kind), 7)
 
 async function trained(runner: StepRunner, epochs: number, hooks: Partial<FitHooks> = {}) {
   try {
@@ -148,6 +147,71 @@ describe('a training step', () => {
       await runner.dispose()
     }
     expect(changed[0]).toBe(changed[1])
+  })
+
+  test('fills short batches up where rows have nothing to do with each other, and learns the same', async () => {
+    const plain = networkSpecSchema.parse({
+      ...spec,
+      layers: spec.layers.filter(({ type }) => type !== 'batch-norm' && type !== 'dropout'),
+    })
+    const learner = buildNetwork(plain, { seed: 5 })
+    const opened: string[] = []
+    const counting: Engine = {
+      ...onnxEngine,
+      open: (graph, options) => {
+        opened.push(graph.inputs.find(({ name }) => name === 'row_weights')!.shape!.join())
+        return onnxEngine.open(graph, options)
+      },
+    }
+    const runner = (): StepRunner =>
+      new StepRunner(
+        counting,
+        learner,
+        {
+          groups: groupsOf(learner, { l1: 0, l2: 0, weightDecay: 0.01 }),
+          loss: { kind: 'cross-entropy', labelSmoothing: 0 },
+          optimiser: createOptimiser(optimiserConfigSchema.parse({ kind: 'sgd' })),
+          clipNorm: null,
+          average: false,
+        },
+        7,
+      )
+    const settings = { learningRate: 0, step: 1, statisticsKeep: 0, averageDecay: 0 }
+    const [filling, alone] = [runner(), runner()]
+    for await (const batch of batches(1, 2)) {
+      const learned = { ...settings, learningRate: batch.rows === 3 ? 0.5 : 0 }
+      const figures = await filling.run(batch, learned)
+      if (batch.rows !== 3) continue
+      const expected = await alone.run(batch, learned)
+      expect(figures.loss).toBeCloseTo(expected.loss, 5)
+      expect(figures.correct).toBe(expected.correct)
+      expect(figures.gradientNorm).toBeCloseTo(expected.gradientNorm, 5)
+    }
+    expect(opened).toEqual(['6', '3'])
+    for (const [name, vector] of alone.state.copy())
+      vector.forEach((value, i) => expect(filling.state.vector(name)[i]).toBeCloseTo(value, 5))
+    await filling.dispose()
+    await alone.dispose()
+  })
+
+  test('judges batches of any length, a row at a time or all together', async () => {
+    const judge = new Judge(onnxEngine, network, groups, 6)
+    const numbers = new StepRunner(onnxEngine, network, planOf('adamw'), 7).state.copy()
+    const six = await batches(1, 2).next()
+    const { x } = six.value as TrainingBatch
+    const inParts = async function* (parts: readonly number[]): AsyncGenerator<JudgedBatch> {
+      await Promise.resolve()
+      let first = 0
+      for (const rows of parts) {
+        yield { x: x.subarray(first * 3 * size * size, (first + rows) * 3 * size * size), rows }
+        first += rows
+      }
+    }
+    const whole = await judge.logits(inParts([6]), numbers)
+    const parts = await judge.logits(inParts([1, 3, 2]), numbers)
+    expect(parts).toHaveLength(6 * classes)
+    parts.forEach((value, i) => expect(value).toBeCloseTo(whole[i]!, 5))
+    await judge.dispose()
   })
 
   test('answers, with its numbers fed in, like the network with the numbers in it', async () => {
