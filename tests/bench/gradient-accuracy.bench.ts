@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runResultSchema } from '../../electron/cli/result.ts'
 import type { RunResult } from '../../electron/cli/result.ts'
 import { kestrelRun } from './kestrel.ts'
 import type { Bench, BenchResult } from './types.ts'
@@ -30,6 +32,14 @@ const each = (values: readonly number[]): string => values.map((value) => value.
 const minutes = (runs: readonly { seconds: number }[]): string =>
   `${(mean(runs.map(({ seconds }) => seconds)) / 60).toFixed(1)} min a run`
 
+/** A run of an earlier start of this bench. */
+function finished(out: string): { result: RunResult; seconds: number } | null {
+  const file = join(out, 'result.json')
+  if (!existsSync(file)) return null
+  const result = runResultSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+  return { result, seconds: result.timings.total_s }
+}
+
 interface Judged {
   seconds: number
   result: RunResult
@@ -38,7 +48,7 @@ interface Judged {
 
 export const run: Bench = async ({ shared, temporary, say }) => {
   const backbones = shared('backbones')
-  const folder = await temporary()
+  const folder = process.env['KESTREL_BENCH_KEEP'] ?? (await temporary())
   const seeds = seedsAsked()
   const env = { KESTREL_HOME: join(folder, 'home'), ...(backbones && { KESTREL_BACKBONES: backbones }) }
   const train = async (recipe: string, set: string, more: readonly string[]): Promise<Judged[]> => {
@@ -49,7 +59,7 @@ export const run: Bench = async ({ shared, temporary, say }) => {
       say(`${recipe} ${set}, seed ${seed}`)
       const out = join(folder, `${recipe} ${set} ${seed}`)
       const args = [data, '--out', out, '--recipe', recipe, '--seed', String(seed), ...more]
-      const { result, seconds } = await kestrelRun(args, env)
+      const { result, seconds } = finished(out) ?? (await kestrelRun(args, env))
       if (!result.metrics.test) throw new Error('no test figures in the result')
       runs.push({ seconds, result, accuracy: result.metrics.test.accuracy })
     }
