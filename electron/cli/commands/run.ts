@@ -99,6 +99,7 @@ export async function finishRun(under: RunUnderWay): Promise<void> {
       total_s: 0,
     },
     ...figures,
+    ...(facts.foldsLeftOut ? { foldsLeftOut: facts.foldsLeftOut } : {}),
     curves: runs.steps(runId),
     checks: facts.checks,
     ...(facts.kept ? { kept: facts.kept } : {}),

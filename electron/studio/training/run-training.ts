@@ -238,6 +238,7 @@ function factsOf(before: RunFacts, result: TrainResult, parts: readonly PartOutc
     stopped: result.stopped,
     timings: result.timings,
     features: result.features,
+    foldsLeftOut: result.foldsLeftOut ?? null,
     failed: result.failed.length,
     steps: result.steps,
     checks: result.checks,
@@ -266,14 +267,16 @@ async function noteRates(
   { rates, bus }: RunTrainingPorts,
   run: RunRecord,
   plan: TrainingPlan,
-  { timings, features, featureLength, stopped }: TrainResult,
+  { timings, features, featureLength, outOfFold, stopped }: TrainResult,
   warm: boolean,
 ): Promise<void> {
   const fit = timings.train_s + timings.evaluate_s
   if (run.facts.gradients) {
     // One that ended early has shown fewer pictures than were planned.
     if (stopped) return
-    const shown = (1 + run.config.folds) * shownPictures(run.facts.gradients, plan.counts.train)
+    // As many trainings as there were, which may be fewer than were asked for.
+    const folds = new Set(outOfFold?.fold).size
+    const shown = (1 + folds) * shownPictures(run.facts.gradients, plan.counts.train)
     return await rates.noteFeatures(rateName(run.config), shown, timings.features_s + fit)
   }
   await rates.noteFeatures(run.config.backboneId ?? '', features.computed, timings.features_s)
