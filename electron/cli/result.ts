@@ -9,10 +9,14 @@ const seconds = z.number().min(0)
 
 const fileNoteSchema = z.object({ file: z.string(), code: z.string(), message: z.string() })
 
+export const resultFile = 'result.json'
+
 /** `result.json`: what one `kestrel run` did and found. Other programs read it, so fields are only ever added. */
 export const runResultSchema = z.object({
   /** Version of Kestrel. */
   kestrel: z.string(),
+  /** Id of the training in the project. */
+  run: z.string(),
   seed: z.int(),
   engine: z.string(),
   /** Null with the recipe `scratch`. */

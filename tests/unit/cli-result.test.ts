@@ -10,6 +10,7 @@ const metrics = computeMetrics({
 })
 const result: RunResult = {
   kestrel: '0.1.0',
+  run: '0001-00000000',
   seed: 1,
   engine: 'onnx',
   backbone: null,
