@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -175,5 +175,32 @@ describe('kestrel resume', () => {
     const { code, stderr } = await kestrel(['resume', at('pictures')], { env })
     expect(code).toBe(1)
     expect(stderr).toContain('was not made by "kestrel run"')
+  })
+})
+
+describe('settings that cannot work', () => {
+  it.each([
+    ['--network', 'pictures.json', 'is a folder and not a file'],
+    ['--top-blocks', '2', 'there are no top blocks'],
+  ])('%s %s is refused before anything is read', async (option, value, words) => {
+    cpSync(at('pictures'), at('pictures.json'), { recursive: true })
+    const given = value.endsWith('.json') ? at(value) : value
+    const args = ['run', at('pictures'), '--out', at('refused'), '--recipe', 'scratch', option, given]
+    const { code, stderr } = await kestrel(args, { env })
+    expect(code).toBe(1)
+    expect(stderr).toContain(words)
+    expect(existsSync(at('refused'))).toBe(false)
+  })
+
+  it('a network that does not end with one number per label is refused before anything is read', async () => {
+    const file = at('no-end.json')
+    const layers = [{ type: 'conv', filters: 4, size: 3 }, { type: 'global-pool' }]
+    const input = { width: 32, height: 32, channels: 3 }
+    writeFileSync(file, JSON.stringify({ version: 1, name: 'no end', input, layers }))
+    const args = ['run', at('pictures'), '--out', at('refused'), '--recipe', 'scratch', '--network', file]
+    const { code, stderr } = await kestrel(args, { env })
+    expect(code).toBe(1)
+    expect(stderr).toContain('does not end with FC')
+    expect(existsSync(at('refused'))).toBe(false)
   })
 })

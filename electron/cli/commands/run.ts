@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { TrainConfig } from '#shared/contract/training.ts'
 import { readNetworkSpec, templateIds } from '#shared/domain/network/index.ts'
+import { planGradients } from '#shared/domain/training/presets.ts'
 import type { GradientChanges } from '#shared/domain/training/presets.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { RunCommand } from '../arguments.ts'
@@ -57,11 +58,21 @@ async function configOf(
     context.terminal.say(
       'No backbone is ready: a small network learns from the pixels alone. "kestrel backbones" lists what can be had.',
     )
-  return {
+  const config: TrainConfig = {
     recipe: backboneId === null ? 'scratch' : (recipe ?? 'head'),
     ...{ backboneId, split: shares, seed, folds, engine },
     changes: { ...changes, ...(network !== undefined && { network }) },
   }
+  requireFitting(config)
+  return config
+}
+
+/**
+ * What can be said of settings before the pictures are known: a network is measured with the fewest labels there can be.
+ * @throws KestrelError bad-request as `planGradients`
+ */
+function requireFitting({ recipe, changes }: TrainConfig): void {
+  if (recipe !== 'head') planGradients({ recipe, pictures: 2, classes: 2 }, changes)
 }
 
 /** A template by its name, or a network from a file. @throws KestrelError when the file is missing or wrong */
@@ -76,8 +87,13 @@ async function networkOf(given: string | null): Promise<GradientChanges['network
   try {
     return readNetworkSpec(await readFile(given, 'utf8'))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+    if (!(error instanceof Error && 'code' in error) || error instanceof KestrelError) throw error
+    if (error.code === 'ENOENT')
       throw new KestrelError('file-missing', `${given} is not there.`, { cause: error })
-    throw error
+    const why = error.code === 'EISDIR' ? 'is a folder and not a file' : 'cannot be read'
+    throw new KestrelError('file-unreadable', `${given} ${why}.`, {
+      remedy: 'Name the file with the network in it.',
+      cause: error,
+    })
   }
 }
