@@ -52,9 +52,7 @@ async function goOn(at: Workplace, asked: Asked): Promise<void> {
   }
   if (newest.error !== null && endsTheSameWay(newest.error.code))
     throw nothing(`The training left nothing to go on from. ${newest.error.message}`)
-  context.terminal.say(
-    'It ended before anything was learned: the training begins again with what was computed.',
-  )
+  context.terminal.say('It ended before there was a model: the training begins again with what was computed.')
   return again(at, asked)
 }
 
