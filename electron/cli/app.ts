@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { KestrelError } from '#shared/errors/index.ts'
 import { appRoot } from '#shared/util/app-folders.ts'
 import { UsageError, parseCommand } from './arguments.ts'
 import type { Command } from './arguments.ts'
 import type { CliContext } from './context.ts'
 import { overview, topics } from './help.ts'
-import { INTERRUPTED, listenForInterrupt } from './interrupt.ts'
+import { INTERRUPTED, Interrupted, isInterruption, listenForInterrupt } from './interrupt.ts'
 import { createTerminal, wordsOfError } from './terminal.ts'
 
 const WRONG_USAGE = 2
@@ -57,9 +56,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       terminal.answer({ error: { code: 'usage', message: error.message } })
       return WRONG_USAGE
     }
-    const { wire, text } = wordsOfError(
-      interrupt.signal.aborted ? interrupted(error, interrupt.signal) : error,
-    )
+    const { wire, text } = wordsOfError(inOwnWords(error, interrupt.signal))
     terminal.say(text)
     if (wire.code === 'internal')
       terminal.say(error instanceof Error ? (error.stack ?? error.message) : String(error))
@@ -70,6 +67,6 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** After an interruption what ends the work is the interruption, unless something worse happened meanwhile. */
-const interrupted = (error: unknown, signal: AbortSignal): unknown =>
-  error instanceof KestrelError && error.code !== 'stopped' ? error : signal.reason
+/** After an interruption a command may say for itself what was kept; else the general words do. */
+const inOwnWords = (error: unknown, signal: AbortSignal): unknown =>
+  isInterruption(error, signal) && !(error instanceof Interrupted) ? signal.reason : error

@@ -7,6 +7,8 @@ import type { ExportFormat, Recipe, TrainingEngine } from '#shared/contract/trai
 import { augmentationPresets } from '#shared/domain/augmentation/index.ts'
 import type { SplitFractions } from '#shared/domain/splits.ts'
 import { optimiserConfigSchema, optimiserKinds } from '#shared/domain/training/config.ts'
+import { inWords } from '#shared/domain/training/limits.ts'
+import { learningRateLimit } from '#shared/domain/training/optimisers.ts'
 import type { GradientChanges } from '#shared/domain/training/presets.ts'
 import { commandNames } from './help.ts'
 import type { CommandName } from './help.ts'
@@ -370,8 +372,9 @@ function changesOf(values: ChangeValues, wrong: Wrong): RunCommand['changes'] {
 
 function rateOf(text: string, wrong: Wrong): number {
   const value = Number(text)
-  if (text.trim() === '' || !(value > 0 && value <= 100))
-    throw wrong(`--lr is a number above 0 and up to 100, like 0.001 or 1e-3, not "${text}".`)
+  const { min, max } = learningRateLimit
+  if (text.trim() === '' || !(value >= min && value <= max))
+    throw wrong(`--lr is a number from ${inWords(min)} to ${max}, like 0.001 or 1e-3, not "${text}".`)
   return value
 }
 

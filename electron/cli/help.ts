@@ -13,7 +13,7 @@ export type CommandName = (typeof commandNames)[number]
 export const overview = `Kestrel Studio on the command line: folders of pictures in, a trained model out.
 
   kestrel run FOLDER --out DIR      import, train, evaluate and export in one go
-  kestrel resume DIR                goes on with a training that was interrupted
+  kestrel resume DIR                does what is left of a run that was interrupted
   kestrel gradcheck                 checks every gradient against differences
   kestrel predict PATH… --model M   what a model says about pictures
   kestrel features FOLDER           feature vectors of a backbone, as a NumPy file
@@ -33,7 +33,7 @@ export const topics: Record<CommandName, string> = {
 
 Imports the pictures of FOLDER (its sub-folders name the labels), trains, evaluates and exports. DIR becomes a project
 that the studio opens, too; the figures are in DIR/result.json. Run again with the same DIR it looks for what has
-changed and starts from what is there.
+changed and starts from what is there. Ctrl+C ends a training early and keeps the best so far; again, it ends at once.
 
   --out DIR          the project's folder; new, empty, or made by an earlier run
   --backbone ID      a network of "kestrel backbones"; the best one that is ready when left out
@@ -55,8 +55,9 @@ changed and starts from what is there.
   --json             one JSON document on stdout, everything else on stderr`,
   resume: `kestrel resume DIR [--json]
 
-Goes on with a training of "kestrel run --out DIR" that was interrupted or killed, from its last finished epoch, and ends
-where the uninterrupted one would have ended. Exports are made as they were asked for then.`,
+Does what is left of a "kestrel run --out DIR" that was interrupted or killed. A training by gradients goes on from its
+last finished epoch and ends where the uninterrupted one would have ended; before that, the command begins again with the
+pictures and features that are there; after that, the figures and the exports that are missing are made.`,
   gradcheck: `kestrel gradcheck [NAME] [--engine ENGINE] [--json]
 
 Compares the gradient of every layer, activation, loss and penalty with central differences and shows the relative error.

@@ -1,6 +1,14 @@
 import { KestrelError } from '#shared/errors/index.ts'
+import type { KestrelErrorOptions } from '#shared/errors/index.ts'
 
 export const INTERRUPTED = 130
+
+/** What a command ends with after Ctrl+C, in its own words: what was kept, and how to go on. */
+export class Interrupted extends KestrelError {
+  constructor(words: Pick<KestrelErrorOptions, 'kept' | 'remedy'>) {
+    super('stopped', 'Interrupted.', words)
+  }
+}
 
 export interface Interrupt {
   /** Aborted by the first Ctrl+C, or when the terminal goes away. */
@@ -9,15 +17,23 @@ export interface Interrupt {
   dispose(): void
 }
 
+/** `npx` passes a Ctrl+C on that the terminal has sent to everybody already: one press of a key arrives twice. */
+const SAME_PRESS_MS = 200
+
 /** The first Ctrl+C asks for an end that keeps what is finished; the second ends the process at once. */
 export function listenForInterrupt(say: (line: string) => void): Interrupt {
   const abort = new AbortController()
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  let asked = 0
   const ask = (): void => {
-    if (abort.signal.aborted) process.exit(INTERRUPTED)
+    if (abort.signal.aborted) {
+      if (performance.now() - asked > SAME_PRESS_MS) process.exit(INTERRUPTED)
+      return
+    }
+    asked = performance.now()
     say('Stopping; what is finished is kept. Press Ctrl+C again to end at once.')
     abort.abort(
-      new KestrelError('stopped', 'Interrupted.', {
+      new Interrupted({
         kept: 'Everything that was finished is kept.',
         remedy: 'Run the same command again to go on from there.',
       }),
@@ -31,3 +47,7 @@ export function listenForInterrupt(say: (line: string) => void): Interrupt {
     },
   }
 }
+
+/** Whether it is the interruption that ended the work, and nothing worse that happened meanwhile. */
+export const isInterruption = (error: unknown, signal: AbortSignal): boolean =>
+  signal.aborted && !(error instanceof KestrelError && error.code !== 'stopped')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { metricsSchema } from '#shared/contract/training.ts'
-import { exportFormats, recipes, trainMetricSchema } from '#shared/contract/trainer.ts'
+import { exportFormats, foldsLeftOutSchema, recipes, trainMetricSchema } from '#shared/contract/trainer.ts'
 import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
 import type { Metrics } from '#shared/contract/training.ts'
 import { meanAndDeviation } from '#shared/domain/metrics.ts'
@@ -9,10 +9,14 @@ const seconds = z.number().min(0)
 
 const fileNoteSchema = z.object({ file: z.string(), code: z.string(), message: z.string() })
 
+export const resultFile = 'result.json'
+
 /** `result.json`: what one `kestrel run` did and found. Other programs read it, so fields are only ever added. */
 export const runResultSchema = z.object({
   /** Version of Kestrel. */
   kestrel: z.string(),
+  /** Id of the training in the project. */
+  run: z.string(),
   seed: z.int(),
   engine: z.string(),
   /** Null with the recipe `scratch`. */
@@ -41,13 +45,18 @@ export const runResultSchema = z.object({
   /** Over training + validation, each picture by a model that did not learn from it. */
   folds: z
     .object({
+      /** Folds that were answered: fewer than asked for where the pictures do not go round, or some were left out. */
       k: z.int(),
+      asked: z.int(),
+      /** Of each of them. */
       accuracy: z.array(z.number()),
       mean: z.number(),
       sd: z.number(),
       pooled: metricsSchema,
     })
     .optional(),
+  /** Folds that could not be trained; mean and deviation are those of the others. */
+  foldsLeftOut: foldsLeftOutSchema.optional(),
   /** What was reached after each step of the fit (`head`) or each epoch. */
   curves: z.array(trainMetricSchema),
   /** What was noticed while it trained; empty for `head`. */
@@ -67,18 +76,23 @@ export const runResultSchema = z.object({
 })
 export type RunResult = z.infer<typeof runResultSchema>
 
-/** Accuracy of each fold and of all together. @param fold fold of each picture; @param right whether its answer is right */
+/**
+ * Accuracy of each fold that has pictures, and of all together: a fold without any is no fold that got everything wrong.
+ * @param asked how many folds were wanted; @param fold fold of each picture; @param right whether its answer is right
+ */
 export function foldFigures(
-  k: number,
+  asked: number,
   fold: ArrayLike<number>,
   right: readonly boolean[],
   pooled: Metrics,
 ): NonNullable<RunResult['folds']> {
-  const accuracy = Array.from({ length: k }, (_, f) => {
-    const own = right.filter((_, i) => fold[i] === f)
-    return own.length === 0 ? 0 : own.filter(Boolean).length / own.length
+  const sums = new Map<number, { right: number; of: number }>()
+  right.forEach((isRight, i) => {
+    const sum = sums.get(fold[i]!) ?? { right: 0, of: 0 }
+    sums.set(fold[i]!, { right: sum.right + Number(isRight), of: sum.of + 1 })
   })
-  return { k, accuracy, ...meanAndDeviation(accuracy), pooled }
+  const accuracy = [...sums].sort(([a], [b]) => a - b).map(([, sum]) => sum.right / sum.of)
+  return { k: accuracy.length, asked, accuracy, ...meanAndDeviation(accuracy), pooled }
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
@@ -106,10 +120,13 @@ export function describeResult(result: RunResult, projectFolder: string): string
       `Test: ${percent(metrics.test.accuracy)} right (95 % interval ${percent(low)} to ${percent(high)}), macro F1 ${metrics.test.macro_f1.toFixed(3)}.`,
     )
   }
-  if (folds)
+  if (folds) {
+    const made = folds.k === 1 ? '1 fold' : `${folds.k} folds`
     lines.push(
-      `${folds.k} folds: ${percent(folds.pooled.accuracy)} of all pictures right (mean ${percent(folds.mean)}, deviation ${percent(folds.sd)}).`,
+      `${folds.k === folds.asked ? made : `${made} of ${folds.asked} asked for`}: ${percent(folds.pooled.accuracy)} of their pictures right (mean ${percent(folds.mean)}, deviation ${percent(folds.sd)}).`,
     )
+  }
+  if (result.foldsLeftOut) lines.push(result.foldsLeftOut.message)
   if (result.kept) {
     const [tuned, head] = [percent(result.kept.tunedAccuracy), percent(result.kept.headAccuracy)]
     lines.push(

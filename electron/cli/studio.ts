@@ -48,6 +48,7 @@ export async function withStudio<T>(
 
 /**
  * Shows a job until it is over; an interruption is passed on to it.
+ * @param options.keepResult a job that was interrupted and has a result all the same counts as done
  * @returns the last snapshot of a job that is done
  * @throws KestrelError what the job failed with; `stopped` when it was interrupted
  */
@@ -55,6 +56,7 @@ export async function followJob(
   { bus, jobs }: Pick<CliStudio, 'bus' | 'jobs'>,
   jobId: string,
   { terminal, signal }: CliContext,
+  { keepResult = false } = {},
 ): Promise<Job> {
   const cancel = (): void => jobs.cancel(jobId)
   const unsubscribe = bus.subscribe((event) => {
@@ -65,7 +67,7 @@ export async function followJob(
   try {
     const job = await jobs.wait(jobId)
     if (job.error) throw fromWire(job.error)
-    signal.throwIfAborted()
+    if (!keepResult || job.state !== 'done') signal.throwIfAborted()
     return job
   } finally {
     signal.removeEventListener('abort', cancel)

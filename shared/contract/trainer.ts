@@ -86,6 +86,13 @@ export type TrainRequest = z.infer<typeof trainRequestSchema>
 export const predictionBlockSchema = z.object({ ids: typedInt32, probabilities: typedFloat32 })
 export type PredictionBlock = z.infer<typeof predictionBlockSchema>
 
+export const foldsLeftOutSchema = z.object({
+  count: z.int().min(1),
+  /** Folds that hold pictures. */
+  of: z.int(),
+  message: z.string(),
+})
+
 export const trainResultSchema = z.object({
   kind: z.literal('train'),
   featureLength: z.int(),
@@ -100,10 +107,12 @@ export const trainResultSchema = z.object({
   /** Test pictures, by the final model fitted on training + validation. */
   test: predictionBlockSchema,
   /**
-   * Training + validation pictures, each by a model that did not learn from it; `fold[i]` belongs to `ids[i]`. Always
-   * null for `scratch`, where it would take as many trainings as folds.
+   * Training + validation pictures, each by a model that did not learn from it; `fold[i]` belongs to `ids[i]`. Null
+   * without folds. Folds that hold no picture, or could not be trained, are not among them.
    */
   outOfFold: predictionBlockSchema.extend({ fold: typedInt32 }).nullable(),
+  /** Folds that could not be trained, and why in words; missing where there are none. */
+  foldsLeftOut: foldsLeftOutSchema.optional(),
   /** Pictures that could not be decoded any more; they took no part. */
   failed: z.array(z.object({ id: z.int(), error: wireErrorSchema })),
   timings: z.object({ features_s: z.number(), train_s: z.number(), evaluate_s: z.number() }),

@@ -10,6 +10,7 @@ const metrics = computeMetrics({
 })
 const result: RunResult = {
   kestrel: '0.1.0',
+  run: '0001-00000000',
   seed: 1,
   engine: 'onnx',
   backbone: null,
@@ -77,8 +78,23 @@ it('says which of two networks became the model, what was noticed, and which cop
   expect(lines).not.toContain('All good.')
 })
 
-it('figures of folds', () => {
-  const folds = foldFigures(3, [0, 0, 1, 1, 2], [true, false, true, true, false], metrics)
-  expect(folds).toMatchObject({ k: 3, accuracy: [0.5, 1, 0], mean: 0.5, sd: 0.5 })
-  expect(folds.pooled).toBe(metrics)
+describe('figures of folds', () => {
+  it('are those of each and of all together', () => {
+    const folds = foldFigures(3, [0, 0, 1, 1, 2], [true, false, true, true, false], metrics)
+    expect(folds).toMatchObject({ k: 3, asked: 3, accuracy: [0.5, 1, 0], mean: 0.5, sd: 0.5 })
+    expect(folds.pooled).toBe(metrics)
+  })
+
+  it('count the folds that there are, and none that holds no picture', () => {
+    const folds = foldFigures(10, [4, 1, 4, 1], [true, true, true, true], metrics)
+    expect(folds).toMatchObject({ k: 2, asked: 10, accuracy: [1, 1], mean: 1, sd: 0 })
+    const lines = describeResult({ ...result, folds }, '/p')
+    expect(lines).toContain('2 folds of 10 asked for: 75.0 % of their pictures right')
+  })
+
+  it('say which were left out', () => {
+    const message = '1 of 3 folds could not be trained and was left out: too few pictures.'
+    const lines = describeResult({ ...result, foldsLeftOut: { count: 1, of: 3, message } }, '/p').split('\n')
+    expect(lines).toContain(message)
+  })
 })

@@ -147,13 +147,14 @@ describe('defaults of the frameworks', () => {
 
 describe('numbers in sentences', () => {
   it('are written out', () => {
-    expect([1e-7, 0.1, 1e6, 0, -2.5, 1e-12].map(inWords)).toEqual([
+    expect([1e-7, 0.1, 1e6, 0, -2.5, 1e-12, 1e-300].map(inWords)).toEqual([
       '0.0000001',
       '0.1',
       '1000000',
       '0',
       '-2.5',
       '0.000000000001',
+      '1e-300',
     ])
   })
 })

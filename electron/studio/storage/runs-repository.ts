@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
-import { trainMetricSchema } from '#shared/contract/trainer.ts'
+import { foldsLeftOutSchema, trainMetricSchema } from '#shared/contract/trainer.ts'
 import { trainConfigSchema } from '#shared/contract/training.ts'
 import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
 import { gradientPlanSchema } from '#shared/domain/training/presets.ts'
@@ -28,6 +28,8 @@ export const runFactsSchema = z.object({
   stopped: z.object({ reason: z.string(), message: z.string() }).nullable(),
   timings: z.object({ features_s: z.number(), train_s: z.number(), evaluate_s: z.number() }).nullable(),
   features: z.object({ cached: z.int(), computed: z.int() }).nullable(),
+  /** Folds that could not be trained; null without any. */
+  foldsLeftOut: foldsLeftOutSchema.nullable().default(null),
   /** Pictures that could not be decoded any more. */
   failed: z.int(),
   steps: z.int(),

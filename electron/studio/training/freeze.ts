@@ -56,6 +56,7 @@ export function freezeRun(
         stopped: null,
         timings: null,
         features: null,
+        foldsLeftOut: null,
         failed: 0,
         steps: 0,
         gradients,

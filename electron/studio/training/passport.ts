@@ -38,6 +38,7 @@ export function passportOf(
     regularisation: result.regularisation,
     steps: result.steps,
     stopped: result.stopped,
+    foldsLeftOut: result.foldsLeftOut ?? null,
     checks: result.checks,
     kept: result.kept,
     timings: result.timings,

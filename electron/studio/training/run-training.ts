@@ -6,6 +6,7 @@ import type { TrainConfig } from '#shared/contract/training.ts'
 import { fitWork } from '#shared/domain/forecast.ts'
 import { shownPictures } from '#shared/domain/training/presets.ts'
 import { KestrelError, toKestrelError, toWire } from '#shared/errors/index.ts'
+import type { ErrorCode } from '#shared/errors/index.ts'
 import { cachedPictures } from '#shared/util/feature-cache-format.ts'
 import type { MeasuredRatesStore } from '../backbones/rates.ts'
 import type { BackboneService, ReadyBackbone } from '../backbones/service.ts'
@@ -53,6 +54,10 @@ export const endedEarly = ({ state }: RunRecord): boolean => state === 'interrup
 /** Whether it can go on from where it was. */
 export const isResumable = (project: OpenProject, run: RunRecord): boolean =>
   endedEarly(run) && hasCheckpoint(project, run.id)
+
+/** Whether going on from what a training has left would fail as it did: the state itself is damaged or broken down. */
+export const endsTheSameWay = (code: ErrorCode): boolean =>
+  code === 'model-unreadable' || code === 'training-diverged'
 
 async function checkpointFolder(project: OpenProject, runId: string): Promise<string> {
   const folder = checkpointPlace(project, runId)
@@ -113,7 +118,9 @@ export async function runTraining(
     }
   } catch (error) {
     steps.flush()
-    const stopped = job.signal.aborted || toKestrelError(error).code === 'stopped'
+    const { code } = toKestrelError(error)
+    const stopped = job.signal.aborted || code === 'stopped'
+    if (endsTheSameWay(code)) await rm(checkpointPlace(project, run.id), { recursive: true, force: true })
     runs.end(run.id, {
       state: stopped ? 'interrupted' : 'failed',
       facts,
@@ -238,6 +245,7 @@ function factsOf(before: RunFacts, result: TrainResult, parts: readonly PartOutc
     stopped: result.stopped,
     timings: result.timings,
     features: result.features,
+    foldsLeftOut: result.foldsLeftOut ?? null,
     failed: result.failed.length,
     steps: result.steps,
     checks: result.checks,
@@ -266,14 +274,16 @@ async function noteRates(
   { rates, bus }: RunTrainingPorts,
   run: RunRecord,
   plan: TrainingPlan,
-  { timings, features, featureLength, stopped }: TrainResult,
+  { timings, features, featureLength, outOfFold, stopped }: TrainResult,
   warm: boolean,
 ): Promise<void> {
   const fit = timings.train_s + timings.evaluate_s
   if (run.facts.gradients) {
     // One that ended early has shown fewer pictures than were planned.
     if (stopped) return
-    const shown = (1 + run.config.folds) * shownPictures(run.facts.gradients, plan.counts.train)
+    // As many trainings as there were, which may be fewer than were asked for.
+    const folds = new Set(outOfFold?.fold).size
+    const shown = (1 + folds) * shownPictures(run.facts.gradients, plan.counts.train)
     return await rates.noteFeatures(rateName(run.config), shown, timings.features_s + fit)
   }
   await rates.noteFeatures(run.config.backboneId ?? '', features.computed, timings.features_s)

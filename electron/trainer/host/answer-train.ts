@@ -25,9 +25,9 @@ async function withFolds(
 ): Promise<TrainResult> {
   const result = await train(request, context)
   if (request.folds === 0 || result.stopped) return result
-  const outOfFold = await crossValidate(request, context, train)
+  const folds = await crossValidate(request, context, train)
   context.stop.throwIfDropped()
-  if (outOfFold === null && context.stop.asked !== null)
+  if (folds === null)
     return {
       ...result,
       stopped: {
@@ -35,5 +35,5 @@ async function withFolds(
         message: 'Stopped. The model is finished; checking it on all pictures was left out.',
       },
     }
-  return { ...result, outOfFold }
+  return { ...result, ...folds }
 }

@@ -127,7 +127,7 @@ export function withClasses(spec: NetworkSpec, classes: number): NetworkSpec {
   const last = spec.layers.at(-1)
   if (last?.type !== 'fc')
     throw new KestrelError('bad-request', 'This network does not end with FC.', {
-      remedy: `End it with FC of ${classes} units, one per label.`,
+      remedy: 'End it with FC, one unit per label.',
     })
   return { ...spec, layers: [...spec.layers.slice(0, -1), { ...last, units: classes }] }
 }

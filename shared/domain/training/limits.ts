@@ -29,10 +29,16 @@ export const limitedOr = (limit: Limit): z.ZodDefault<z.ZodNumber> => limited(li
 
 const found = (input: unknown): string => (typeof input === 'number' ? `, not ${inWords(input)}` : '')
 
-/** No exponents: 0.0000001 and not 1e-7, which looks like a typing error to who has never seen one. */
+/** As many digits behind the point as can be written without an exponent. */
+const DIGITS = 20
+
+/**
+ * No exponents: 0.0000001 and not 1e-7, which looks like a typing error to who has never seen one. Numbers so small that
+ * nothing would be left of them keep theirs.
+ */
 export const inWords = (value: number): string =>
-  Number.isFinite(value) && value !== 0 && Math.abs(value) < 1e-6
-    ? value.toFixed(20).replace(/0+$/, '')
+  Number.isFinite(value) && Math.abs(value) >= 10 ** -DIGITS && Math.abs(value) < 1e-6
+    ? value.toFixed(DIGITS).replace(/0+$/, '')
     : String(value)
 
 type OfKind = z.ZodObject<{ kind: z.ZodLiteral<string> }>

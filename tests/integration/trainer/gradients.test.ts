@@ -157,6 +157,31 @@ describe('from scratch', () => {
     expect(kept.ids).toEqual([...outOfFold!.ids].filter((_, i) => outOfFold!.fold[i] === 1))
   })
 
+  it('keeps the model where no fold has enough pictures to be trained', async () => {
+    const own = await trainer()
+    const all = request('scratch', { epochs: 1, network: 'lenet-5' }, { folds: 2 })
+    // One picture of each label to learn from: without either of them there is nothing to tell apart.
+    const pair = [0, 1].map((label) => all.images.find((image) => image.label === label)!)
+    const images = pair.map((image) => ({ ...image, split: 'train' as const }))
+    const result = await own.request({ ...all, images }).answer
+    expect(result).toMatchObject({ outOfFold: null, stopped: null, foldsLeftOut: { count: 2, of: 2 } })
+    expect(readdirSync(all.runDir)).toContain('model.onnx')
+  })
+
+  it('stopped in the first epoch of a fold, the model is finished and stays', async () => {
+    const own = await trainer()
+    const asked = request('scratch', { epochs: 1, network: 'lenet-5' }, { folds: 3 })
+    let written = false
+    const training = own.request(asked, (message) => {
+      if (message.type !== 'progress') return
+      if (message.stage === 'writing') written = true
+      else if (written && message.stage === 'fitting') void own.stop(training.id, true)
+    })
+    const result = await training.answer
+    expect(result).toMatchObject({ outOfFold: null, stopped: { reason: 'asked' } })
+    expectAnswers(result, await answersOf(own, asked))
+  })
+
   it('numbers beyond all bounds end it with words, and with a model where there is a good one', async () => {
     const own = await trainer()
     const wild = request('scratch', {

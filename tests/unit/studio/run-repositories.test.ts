@@ -25,6 +25,7 @@ const facts: RunFacts = {
   stopped: null,
   timings: null,
   features: null,
+  foldsLeftOut: null,
   failed: 0,
   steps: 0,
   gradients: null,

@@ -1,0 +1,193 @@
+import { join } from 'node:path'
+import { KestrelError } from '#shared/errors/index.ts'
+import { writeFileWhole } from '#studio/files.ts'
+import type { OpenProject } from '#studio/projects/open-project.ts'
+import { createRunsRepository } from '#studio/storage/runs-repository.ts'
+import type { RunRecord } from '#studio/storage/runs-repository.ts'
+import { isResumable } from '#studio/training/run-training.ts'
+import { writeAsked } from './asked.ts'
+import type { Asked } from './asked.ts'
+import type { CliContext } from './context.ts'
+import { figuresOf } from './figures.ts'
+import { Interrupted, isInterruption } from './interrupt.ts'
+import { describeResult, resultFile } from './result.ts'
+import type { RunResult } from './result.ts'
+import { followJob } from './studio.ts'
+import type { CliStudio } from './studio.ts'
+
+/** Where a command is carried out. */
+export interface Workplace {
+  studio: CliStudio
+  project: OpenProject
+  context: CliContext
+  /** The project's folder. */
+  out: string
+}
+
+/** All of what was asked for, from what is there of it: brings the pictures in, trains, evaluates, exports. */
+export async function carryOut(at: Workplace, asked: Asked): Promise<void> {
+  const { studio, project, out } = at
+  await writeAsked(out, { ...asked, run: null })
+  const began = performance.now()
+  await bringIn(at, asked)
+  const import_s = seconds(performance.now() - began)
+  const { projectId } = project
+  const training = await studio.training.training.start({ projectId, config: asked.config })
+  const begun = { ...asked, run: training.runId }
+  await writeAsked(out, begun)
+  await finishTraining(at, begun, training, import_s)
+}
+
+/** Waits for a training and does the rest. */
+export async function finishTraining(
+  at: Workplace,
+  asked: Asked,
+  { runId, jobId }: { runId: string; jobId: string },
+  import_s = 0,
+): Promise<void> {
+  try {
+    await followJob(at.studio, jobId, at.context, { keepResult: true })
+  } catch (error) {
+    throw endedWithout(at, runId, error)
+  }
+  await finishRun(at, asked, runId, import_s)
+}
+
+/** Evaluates a training that has a model, exports it and writes `result.json`; interrupted, it leaves exports out. */
+export async function finishRun(at: Workplace, asked: Asked, runId: string, import_s = 0): Promise<void> {
+  const { project, context, out } = at
+  const runs = project.use(createRunsRepository)
+  const record = runs.find(runId)
+  if (!record?.facts.timings) throw new Error('the training ended without figures')
+  const evaluating = performance.now()
+  const figures = figuresOf(project, record)
+  const { features_s, train_s, evaluate_s } = record.facts.timings
+  const { config, facts } = record
+  const result: RunResult = {
+    kestrel: context.version,
+    run: record.id,
+    seed: config.seed,
+    engine: config.engine,
+    backbone: facts.backbone?.id ?? null,
+    recipe: config.recipe,
+    classes: record.classes.map(({ name }) => name),
+    images: imagesOf(at, asked),
+    split: facts.counts,
+    timings: {
+      import_s,
+      features_s,
+      train_s,
+      evaluate_s: evaluate_s + seconds(performance.now() - evaluating),
+      export_s: 0,
+      total_s: 0,
+    },
+    ...figures,
+    ...(facts.foldsLeftOut ? { foldsLeftOut: facts.foldsLeftOut } : {}),
+    curves: runs.steps(runId),
+    checks: facts.checks,
+    ...(facts.kept ? { kept: facts.kept } : {}),
+    exports: [],
+    ...(facts.stopped ? { stopped: facts.stopped } : {}),
+  }
+  try {
+    await exportAll(at, asked, record, result)
+  } finally {
+    // What was finished is written down also when an export failed.
+    result.timings.total_s = seconds(performance.now())
+    await writeFileWhole(join(out, resultFile), `${JSON.stringify(result, null, 2)}\n`)
+  }
+  context.terminal.print(describeResult(result, out))
+  context.terminal.answer(result)
+  if (context.signal.aborted) throw endedWith(at, asked, result)
+}
+
+const seconds = (milliseconds: number): number => milliseconds / 1000
+
+/** After Ctrl+C there is a model all the same. */
+function endedWith({ out }: Workplace, { exports }: Asked, result: RunResult): Interrupted {
+  const rest = exports.filter((format) => !result.exports.some((made) => made.format === format))
+  return rest.length === 0
+    ? new Interrupted({
+        kept: `The model is kept, with its figures in ${resultFile}.`,
+        remedy: 'Run the same command again to train anew.',
+      })
+    : new Interrupted({
+        kept: `The model is kept, with its figures in ${resultFile}; exporting it as ${rest.join(' and ')} was left out.`,
+        remedy: `"kestrel resume ${out}" makes up for that; run the same command again to train anew.`,
+      })
+}
+
+/** What a training without a model ends with: on the command line nobody can press a button to go on. */
+function endedWithout({ project, context, out }: Workplace, runId: string, error: unknown): unknown {
+  const remedy = `"kestrel resume ${out}" goes on from there.`
+  if (isInterruption(error, context.signal))
+    return new Interrupted({ kept: 'There is no model yet; everything that was finished is kept.', remedy })
+  const run = project.use(createRunsRepository).find(runId)
+  if (!(error instanceof KestrelError) || error.code !== 'training-crashed' || !run) return error
+  const { code, message, kept } = error
+  return isResumable(project, run)
+    ? new KestrelError(code, message, { ...(kept === undefined ? {} : { kept }), remedy, cause: error })
+    : error
+}
+
+/** Brings the project in step with the folders. */
+async function bringIn({ studio, project, context, out }: Workplace, asked: Asked): Promise<void> {
+  const choices = { rule: asked.labels ?? 'parent', storage: 'copy', keepSplit: true } as const
+  try {
+    const job = studio.imports.syncFolder(project.projectId, asked.folder, choices)
+    await followJob(studio, job.id, context)
+    if (asked.testFolder === null) return
+    const forced = { ...choices, forcedSplit: 'test' } as const
+    const tests = studio.imports.syncFolder(project.projectId, asked.testFolder, forced)
+    await followJob(studio, tests.id, context)
+  } catch (error) {
+    throw isInterruption(error, context.signal)
+      ? new Interrupted({
+          kept: 'The pictures that were read are kept.',
+          remedy: `Run the same command again, or "kestrel resume ${out}", to go on from there.`,
+        })
+      : error
+  }
+}
+
+/** What the folders gave, of pictures to learn from and of those to test on. */
+function imagesOf({ studio, project }: Workplace, { folder, testFolder }: Asked): RunResult['images'] {
+  const images = studio.imports.folderSummary(project.projectId, folder)
+  if (testFolder === null) return images
+  const more = studio.imports.folderSummary(project.projectId, testFolder)
+  return {
+    read: images.read + more.read,
+    duplicates: images.duplicates + more.duplicates,
+    skipped: [...images.skipped, ...more.skipped],
+    conflicts: [...images.conflicts, ...more.conflicts],
+  }
+}
+
+/** Fills in `exports` and their time, one after the other; those that an earlier attempt has made are taken over. */
+async function exportAll(at: Workplace, asked: Asked, run: RunRecord, result: RunResult): Promise<void> {
+  const { studio, context, project } = at
+  const { projectId } = project
+  const { exports } = studio.training
+  const made = (format: Asked['exports'][number]) =>
+    exports.list({ projectId, runId: run.id }).find((each) => each.format === format)
+  const began = performance.now()
+  try {
+    for (const format of asked.exports) {
+      if (context.signal.aborted) return
+      if (!made(format))
+        await followJob(studio, exports.start({ projectId, runId: run.id, format }).jobId, context)
+      const { exportId, bytes, proof } = made(format)!
+      const { images, same_answer, max_abs_diff } = proof
+      result.exports.push({
+        format,
+        path: exports.folder(projectId, exportId),
+        bytes,
+        proof: { images, same_answer, max_abs_diff },
+      })
+    }
+  } catch (error) {
+    if (!isInterruption(error, context.signal)) throw error
+  } finally {
+    result.timings.export_s = seconds(performance.now() - began)
+  }
+}
