@@ -41,6 +41,8 @@ export interface RunCommand {
   changes: Omit<GradientChanges, 'network'>
   /** A template's name, or a file with a network written down. */
   network: string | null
+  /** A file with any part of the settings of a training by gradients; `changes` win over it. */
+  training: string | null
   engine: TrainingEngine
   json: boolean
 }
@@ -141,6 +143,7 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       labels: { type: 'string' },
       export: { type: 'string' },
       network: { type: 'string' },
+      training: { type: 'string' },
       optimizer: { type: 'string' },
       lr: { type: 'string' },
       epochs: { type: 'string' },
@@ -159,9 +162,10 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
     if (network !== null && recipe !== 'scratch')
       throw wrong('--network belongs to --recipe scratch, where the whole network learns from nothing.')
     const changes = changesOf(values, wrong)
-    if (Object.keys(changes).length > 0 && (recipe === null || recipe === 'head'))
+    const training = values.training ?? null
+    if ((training !== null || Object.keys(changes).length > 0) && (recipe === null || recipe === 'head'))
       throw wrong(
-        '--optimizer, --lr, --epochs, --batch-size, --class-weights, --augment and --top-blocks belong to --recipe fine-tune or scratch.',
+        '--training, --optimizer, --lr, --epochs, --batch-size, --class-weights, --augment and --top-blocks belong to --recipe fine-tune or scratch.',
       )
     if (values.device !== undefined) oneOf(['cpu'], values.device, '--device', wrong)
     return {
@@ -176,7 +180,7 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       testFolder: values['test-folder'] ?? null,
       labels: values.labels === undefined ? null : oneOf(labelRules, values.labels, '--labels', wrong),
       exports: exportsOf(values.export, wrong),
-      ...{ changes, network },
+      ...{ changes, network, training },
       engine: values.engine === undefined ? 'onnx' : oneOf(trainingEngines, values.engine, '--engine', wrong),
       json: values.json ?? false,
     }

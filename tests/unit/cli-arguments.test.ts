@@ -20,6 +20,7 @@ describe('kestrel run', () => {
       exports: [],
       changes: {},
       network: null,
+      training: null,
       engine: 'onnx',
       json: false,
     })
@@ -43,8 +44,9 @@ describe('kestrel run', () => {
         augmentation: 'strong',
       },
     })
-    expect(parse('run p --out d --recipe fine-tune --top-blocks 2')).toMatchObject({
+    expect(parse('run p --out d --recipe fine-tune --top-blocks 2 --training my.json')).toMatchObject({
       changes: { topBlocks: 2 },
+      training: 'my.json',
     })
   })
 
@@ -135,6 +137,7 @@ describe('wrong usage says one plain line', () => {
     ],
     ['run a --out d --recipe head --lr 1', 'belong to --recipe fine-tune or scratch.'],
     ['run a --out d --epochs 3', 'belong to --recipe fine-tune or scratch.'],
+    ['run a --out d --recipe head --training f.json', 'belong to --recipe fine-tune or scratch.'],
     ['run a --out d --recipe fine-tune --network lenet-5', '--network belongs to --recipe scratch'],
     ['run a --out d --recipe scratch --lr fast', '--lr is a number above 0 and up to 100'],
     ['run a --out d --recipe scratch --optimizer lion', '--optimizer is one of sgd, momentum,'],

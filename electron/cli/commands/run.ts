@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { exportFormats } from '#shared/contract/trainer.ts'
 import type { TrainConfig } from '#shared/contract/training.ts'
-import { readNetworkSpec, templateIds } from '#shared/domain/network/index.ts'
 import type { GradientChanges } from '#shared/domain/training/presets.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { writeFileWhole } from '#studio/files.ts'
@@ -12,6 +10,7 @@ import type { OpenProject } from '#studio/projects/open-project.ts'
 import { createRunsRepository } from '#studio/storage/runs-repository.ts'
 import type { RunRecord } from '#studio/storage/runs-repository.ts'
 import type { RunCommand } from '../arguments.ts'
+import { changesOf } from '../changes.ts'
 import type { CliContext } from '../context.ts'
 import { figuresOf } from '../figures.ts'
 import { requireFolder } from '../pictures.ts'
@@ -25,7 +24,7 @@ export async function run(command: RunCommand, context: CliContext): Promise<voi
   const folder = await requireFolder(command.folder)
   const testFolder = command.testFolder === null ? null : await requireFolder(command.testFolder)
   const out = resolve(command.out)
-  const network = await networkOf(command.network)
+  const changes = await changesOf(command)
   await withStudio(context, async (studio) => {
     // With features in the cache the fit is short: the trainer starts, and loads its engine, while the folder is
     // looked through.
@@ -34,7 +33,7 @@ export async function run(command: RunCommand, context: CliContext): Promise<voi
         .quick<'hello'>({ kind: 'hello' })
         .catch((error: unknown) => studio.log.warn('the warm trainer did not start', error))
     // Before anything is made or imported: a misspelt name should not cost minutes.
-    const config = await configOf(command, network, studio, context)
+    const config = await configOf(command, changes, studio, context)
     const { projectId } = await studio.projects.openOrCreateAt(out, basename(out, '.kestrel'))
     const project = studio.registry.get(projectId)
     const asked: Asked = { folder, testFolder, exports: command.exports }
@@ -119,8 +118,8 @@ export async function finishRun(under: RunUnderWay): Promise<void> {
 const seconds = (milliseconds: number): number => milliseconds / 1000
 
 async function configOf(
-  { backbone, recipe, split, seed, folds, changes, engine }: RunCommand,
-  network: GradientChanges['network'],
+  { backbone, recipe, split, seed, folds, engine }: RunCommand,
+  changes: GradientChanges,
   studio: CliStudio,
   context: CliContext,
 ): Promise<TrainConfig> {
@@ -140,26 +139,7 @@ async function configOf(
     )
   return {
     recipe: backboneId === null ? 'scratch' : (recipe ?? 'head'),
-    ...{ backboneId, split: shares, seed, folds, engine },
-    changes: { ...changes, ...(network !== undefined && { network }) },
-  }
-}
-
-/** A template by its name, or a network from a file. @throws KestrelError when the file is missing or wrong */
-async function networkOf(given: string | null): Promise<GradientChanges['network']> {
-  if (given === null) return undefined
-  const template = templateIds.find((id) => id === given)
-  if (template) return template
-  if (!given.endsWith('.json'))
-    throw new KestrelError('bad-request', `There is no network "${given}".`, {
-      remedy: `Name one of ${templateIds.join(', ')}, or a file that ends in .json.`,
-    })
-  try {
-    return readNetworkSpec(await readFile(given, 'utf8'))
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new KestrelError('file-missing', `${given} is not there.`, { cause: error })
-    throw error
+    ...{ backboneId, split: shares, seed, folds, changes, engine },
   }
 }
 

@@ -284,6 +284,7 @@ const gradientsOf = ({ recipe, changes }: TrainConfig, plan: TrainingPlan): Grad
       recipe: recipe === 'scratch' ? 'scratch' : 'fine-tune',
       pictures: plan.counts.train,
       classes: plan.classes.length,
+      labels: plan.classes.map(({ name }) => name),
     },
     changes,
   )
