@@ -39,6 +39,9 @@ changed and starts from what is there.
   --backbone ID      a network of "kestrel backbones"; the best one that is ready when left out
   --recipe NAME      head (a classifier on a frozen backbone), fine-tune (then also the last blocks of the backbone)
                      or scratch (a network that learns from the pixels alone)
+  --head NAME        softmax (when left out) or svm (a linear support vector machine for each label), also for what a
+                     fine-tuning begins with. An svm's probabilities are a ranking: they say which label is ahead, not how
+                     probable it is
   --seed N           for split and training, 1 when left out
   --split A/B/C      shares of train/val/test, 70/15/15 when left out
   --folds K          also K-fold cross-validation over training and validation pictures

@@ -118,7 +118,7 @@ export async function finishRun(under: RunUnderWay): Promise<void> {
 const seconds = (milliseconds: number): number => milliseconds / 1000
 
 async function configOf(
-  { backbone, recipe, split, seed, folds, engine }: RunCommand,
+  { backbone, recipe, head, split, seed, folds, engine }: RunCommand,
   changes: GradientChanges,
   studio: CliStudio,
   context: CliContext,
@@ -139,7 +139,7 @@ async function configOf(
     )
   return {
     recipe: backboneId === null ? 'scratch' : (recipe ?? 'head'),
-    ...{ backboneId, split: shares, seed, folds, changes, engine },
+    ...{ backboneId, objective: head, split: shares, seed, folds, changes, engine },
   }
 }
 
