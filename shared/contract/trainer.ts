@@ -121,7 +121,7 @@ export const trainResultSchema = z.object({
   stopped: z.object({ reason: z.enum(['asked', 'diverged', 'error']), message: z.string() }).nullable(),
   /** How many features came from the cache and how many were computed now. */
   features: z.object({ cached: z.int(), computed: z.int() }),
-  /** What was noticed while it trained, by `checkTraining`; empty for `head`. */
+  /** What was noticed while it trained, by `checkTraining`, or by `checkHead` for `head`. */
   checks: z.array(trainingCheckSchema),
   /** Fine-tuned against frozen, on the validation pictures: which became the model. Null for other recipes. */
   kept: z.object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() }).nullable(),

@@ -60,6 +60,13 @@ describe('kestrel run --head svm', { timeout: 240_000 }, () => {
     expect(svm.metrics.test!.accuracy).toBeGreaterThan(0.6)
     expect(svm.folds).toMatchObject({ k: 4 })
     expect(svm.folds!.pooled.accuracy).toBeGreaterThan(0.6)
+    expect(svm.checks.map(({ id, verdict }) => [id, verdict])).toEqual([
+      ['finite', 'good'],
+      ['explosion', 'skipped'],
+      ['learning', 'skipped'],
+      ['overfitting', svm.split.val < 10 ? 'skipped' : 'good'],
+      ['underfitting', 'skipped'],
+    ])
     for (const { proof } of svm.exports) {
       expect(proof.same_answer).toBe(proof.images)
       expect(proof.max_abs_diff).toBeLessThan(0.01)

@@ -8,6 +8,7 @@ import { composeBatchClassifier } from '../models/classifier.ts'
 import { fitHead, type HeadFit } from './fit.ts'
 import { outOfFold, type FoldsResult } from './folds.ts'
 import { asSoftmax } from './objective.ts'
+import { checksOf, stoppedInWords } from './outcome.ts'
 import { strengthGrid } from './path.ts'
 import { HeadProblem } from './problem.ts'
 import { dropFailed, inSplitOrder, requireEnough, type TrainImage } from './rows.ts'
@@ -80,7 +81,7 @@ export async function trainHead(request: TrainRequest, context: RequestContext):
       timings: { features_s: features.seconds, train_s, evaluate_s },
       stopped: stoppedInWords(fit, request.folds > 0 && !folds),
       features: { cached: features.cached, computed: features.computed },
-      checks: [],
+      checks: await checksOf(problem, fit, rows.validation),
       kept: null,
     }
   } finally {
@@ -261,21 +262,6 @@ async function writeModel(
     stopped: fit.stopped,
     foldStrengths: folds?.chosen ?? null,
   })
-}
-
-function stoppedInWords(fit: HeadFit, foldsLeftOut: boolean): TrainResult['stopped'] {
-  if (fit.stopped === 'asked') return { reason: 'asked', message: 'Stopped. The best model so far was kept.' }
-  if (fit.stopped === 'diverged')
-    return {
-      reason: 'diverged',
-      message: 'The training got numbers that are not finite and was stopped. The last good model was kept.',
-    }
-  return foldsLeftOut
-    ? {
-        reason: 'asked',
-        message: 'Stopped. The model is finished; checking it on all pictures was left out.',
-      }
-    : null
 }
 
 const secondsSince = (began: number): number => (performance.now() - began) / 1000
