@@ -6,22 +6,25 @@ import { z } from 'zod'
 import { trainConfigSchema } from '#shared/contract/training.ts'
 import { augmentationSchema } from '#shared/domain/augmentation/index.ts'
 import { fittingConfigSchema } from '#shared/domain/training/config.ts'
+import { gradientPlanSchema } from '#shared/domain/training/presets.ts'
 import { runResultSchema } from '../../electron/cli/result.ts'
 import { copySample, kestrel } from '../helpers/cli.ts'
+import { tinyBackboneFolder } from '../helpers/training-studio.ts'
 
 let folder = ''
 const at = (name: string): string => join(folder, name)
-const network = ['--recipe', 'scratch', '--network', 'lenet-5', '--json']
+const scratch = ['--recipe', 'scratch', '--network', 'lenet-5']
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'kestrel-training-file-'))
   copySample(at('pictures'), ['leaf', 'shell'], 12)
+  await tinyBackboneFolder(at('backbones'))
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-async function run(project: string, more: readonly string[]) {
-  const args = ['run', at('pictures'), '--out', at(project), ...network, ...more]
-  return await kestrel(args, { env: { KESTREL_HOME: at('home') } })
+async function run(project: string, more: readonly string[], recipe = scratch) {
+  const args = ['run', at('pictures'), '--out', at(project), '--json', ...recipe, ...more]
+  return await kestrel(args, { env: { KESTREL_HOME: at('home'), KESTREL_BACKBONES: at('backbones') } })
 }
 
 const trainedSchema = z.object({
@@ -29,7 +32,7 @@ const trainedSchema = z.object({
   augmentation: augmentationSchema,
   epochs: z.int(),
 })
-const passportSchema = z.object({ config: trainConfigSchema })
+const passportSchema = z.object({ config: trainConfigSchema, gradients: gradientPlanSchema })
 
 /** What a run left in its folder. */
 function left(project: string) {
@@ -37,7 +40,7 @@ function left(project: string) {
   const own = join(runs, readdirSync(runs)[0]!)
   const json = (name: string): unknown => JSON.parse(readFileSync(join(own, name), 'utf8'))
   return {
-    trained: trainedSchema.parse(json('training.json')),
+    trained: () => trainedSchema.parse(json('training.json')),
     passport: passportSchema.parse(json('passport.json')),
   }
 }
@@ -61,7 +64,8 @@ describe('kestrel run --training', { timeout: 240_000 }, () => {
     writeFileSync(at('training.json'), JSON.stringify(file))
     const own = await run('own', ['--training', at('training.json'), '--lr', '0.002'])
     expect(own).toMatchObject({ code: 0 })
-    const { trained, passport } = left('own')
+    const { passport } = left('own')
+    const trained = left('own').trained()
     expect(trained).toMatchObject({
       fitting: {
         optimiser: { kind: 'adamw' },
@@ -84,6 +88,21 @@ describe('kestrel run --training', { timeout: 240_000 }, () => {
     expect(changed!.stopped).toBeUndefined()
     expect(preset!.curves).toHaveLength(2)
     expect(Math.abs(changed!.curves[0]!.trainLoss - preset!.curves[0]!.trainLoss)).toBeGreaterThan(0.01)
+  })
+
+  it('sets the pace of the blocks against that of the head when a backbone is adapted', async () => {
+    const tune = ['--recipe', 'fine-tune', '--top-blocks', '1', '--epochs', '2']
+    const curveWith = async (name: string, groupRates: object) => {
+      writeFileSync(at(`${name}.json`), JSON.stringify({ groupRates, learningRate: 0.01 }))
+      const { code, stdout } = await run(name, ['--training', at(`${name}.json`)], tune)
+      expect(code).toBe(0)
+      expect(left(name).passport.gradients).toMatchObject({ topBlocks: 1, fitting: { groupRates } })
+      return runResultSchema.parse(JSON.parse(stdout)).curves.map(({ trainLoss }) => trainLoss)
+    }
+    const blocks = await curveWith('blocks', { head: 0 })
+    const head = await curveWith('head', { base: 0, head: 1 })
+    expect(blocks).toHaveLength(2)
+    expect(Math.abs(blocks[1]! - head[1]!)).toBeGreaterThan(1e-5)
   })
 
   it('refuses what cannot be done before a picture is imported', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { trainConfigSchema } from '#shared/contract/training.ts'
 import { presetAugmentation } from '#shared/domain/augmentation/index.ts'
 import { combined, gradientChangesSchema } from '#shared/domain/training/changes.ts'
 import type { GradientChanges } from '#shared/domain/training/changes.ts'
@@ -201,6 +202,29 @@ describe('the preset of a fine-tuning', () => {
   it('keeps what a file does not name', () => {
     const { fitting } = planGradients(tune, read({ regularisation: { l2: 1e-3 } }, 'fine-tune'))
     expect(fitting.regularisation).toEqual({ ...fineTunePlan(1000).fitting.regularisation, l2: 1e-3 })
+  })
+})
+
+describe('what is stored with a run', () => {
+  const old = {
+    ...{ recipe: 'scratch', backboneId: null, seed: 1, folds: 0, engine: 'onnx' },
+    split: { train: 0.7, val: 0.15, test: 0.15 },
+  }
+
+  it('reads what was stored when there were only single options, and before there was a choice of heads', () => {
+    const changes = {
+      optimiser: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, convention: 'pytorch' },
+      ...{ learningRate: 0.01, epochs: 3, batchSize: 8, classWeights: 'balanced' },
+      ...{ augmentation: 'strong', network: 'lenet-5' },
+    }
+    expect(trainConfigSchema.parse({ ...old, changes })).toEqual({ ...old, changes, objective: 'softmax' })
+    expect(trainConfigSchema.parse(old).changes).toEqual({})
+  })
+
+  it('refuses names that are not known also where no file was read', () => {
+    expect(trainConfigSchema.safeParse({ ...old, changes: { lr: 1 } }).success).toBe(false)
+    const changes = { regularisation: { mixpu: 1 } }
+    expect(trainConfigSchema.safeParse({ ...old, changes }).success).toBe(false)
   })
 })
 
