@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util'
 import type { ParseArgsOptionsConfig } from 'node:util'
 import { labelRules } from '#shared/contract/projects.ts'
 import type { LabelRule } from '#shared/contract/projects.ts'
-import { exportFormats, recipes, trainingEngines } from '#shared/contract/trainer.ts'
-import type { ExportFormat, Recipe, TrainingEngine } from '#shared/contract/trainer.ts'
+import { exportFormats, headObjectives, recipes, trainingEngines } from '#shared/contract/trainer.ts'
+import type { ExportFormat, HeadObjective, Recipe, TrainingEngine } from '#shared/contract/trainer.ts'
 import { augmentationPresets } from '#shared/domain/augmentation/index.ts'
 import type { SplitFractions } from '#shared/domain/splits.ts'
 import { optimiserConfigSchema, optimiserKinds } from '#shared/domain/training/config.ts'
@@ -41,8 +41,12 @@ export interface RunCommand {
   exports: ExportFormat[]
   /** What differs from the recipe's preset. */
   changes: Omit<GradientChanges, 'network'>
+  /** What the head on the backbone makes small. */
+  head: HeadObjective
   /** A template's name, or a file with a network written down. */
   network: string | null
+  /** A file with any part of the settings of a training by gradients; `changes` win over it. */
+  training: string | null
   engine: TrainingEngine
   json: boolean
 }
@@ -136,6 +140,7 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       out: { type: 'string' },
       backbone: { type: 'string' },
       recipe: { type: 'string' },
+      head: { type: 'string' },
       seed: { type: 'string' },
       split: { type: 'string' },
       folds: { type: 'string' },
@@ -143,6 +148,7 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       labels: { type: 'string' },
       export: { type: 'string' },
       network: { type: 'string' },
+      training: { type: 'string' },
       optimizer: { type: 'string' },
       lr: { type: 'string' },
       epochs: { type: 'string' },
@@ -154,16 +160,22 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       device: { type: 'string' },
       json: { type: 'boolean' },
     })
-    const recipe = values.recipe === undefined ? null : oneOf(recipes, values.recipe, '--recipe', wrong)
+    const head = values.head === undefined ? null : oneOf(headObjectives, values.head, '--head', wrong)
+    // Whoever names a head means to have one.
+    const unsaid = head === null ? null : 'head'
+    const recipe = values.recipe === undefined ? unsaid : oneOf(recipes, values.recipe, '--recipe', wrong)
+    if (recipe === 'scratch' && head !== null)
+      throw wrong('--head belongs to --recipe head or fine-tune, where a backbone is used.')
     if (recipe === 'scratch' && values.backbone !== undefined)
       throw wrong('--recipe scratch works without a backbone: leave out --backbone.')
     const network = values.network ?? null
     if (network !== null && recipe !== 'scratch')
       throw wrong('--network belongs to --recipe scratch, where the whole network learns from nothing.')
     const changes = changesOf(values, wrong)
-    if (Object.keys(changes).length > 0 && (recipe === null || recipe === 'head'))
+    const training = values.training ?? null
+    if ((training !== null || Object.keys(changes).length > 0) && (recipe === null || recipe === 'head'))
       throw wrong(
-        '--optimizer, --lr, --epochs, --batch-size, --class-weights, --augment and --top-blocks belong to --recipe fine-tune or scratch.',
+        '--training, --optimizer, --lr, --epochs, --batch-size, --class-weights, --augment and --top-blocks belong to --recipe fine-tune or scratch.',
       )
     if (values.device !== undefined) oneOf(['cpu'], values.device, '--device', wrong)
     return {
@@ -172,13 +184,14 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       out: required(values.out, '--out DIR', wrong),
       backbone: values.backbone ?? null,
       recipe,
+      head: head ?? 'softmax',
       seed: wholeNumber(values.seed ?? '1', '--seed', 0, 2 ** 31 - 1, wrong),
       split: splitOf(values.split ?? '70/15/15', wrong),
       folds: foldsOf(values.folds, wrong),
       testFolder: values['test-folder'] ?? null,
       labels: values.labels === undefined ? null : oneOf(labelRules, values.labels, '--labels', wrong),
       exports: exportsOf(values.export, wrong),
-      ...{ changes, network },
+      ...{ changes, network, training },
       engine: values.engine === undefined ? 'onnx' : oneOf(trainingEngines, values.engine, '--engine', wrong),
       json: values.json ?? false,
     }

@@ -39,12 +39,17 @@ changed and starts from what is there. Ctrl+C ends a training early and keeps th
   --backbone ID      a network of "kestrel backbones"; the best one that is ready when left out
   --recipe NAME      head (a classifier on a frozen backbone), fine-tune (then also the last blocks of the backbone)
                      or scratch (a network that learns from the pixels alone)
+  --head NAME        softmax (when left out) or svm (a linear support vector machine for each label), also for what a
+                     fine-tuning begins with. An svm's probabilities are a ranking: they say which label is ahead, not how
+                     probable it is
   --seed N           for split and training, 1 when left out
   --split A/B/C      shares of train/val/test, 70/15/15 when left out
   --folds K          also K-fold cross-validation over training and validation pictures
   --test-folder F    test on the pictures of F, which nothing is learned from
   --labels RULE      parent (the folder that holds the picture, also when left out), first, last or path
   --network N        scratch: small-cnn, lenet-5, small-vgg, small-resnet, mobilenet-like, or a FILE.json
+  --training F.json  fine-tune and scratch: any part of the settings of the training, as a file; what it leaves out stays
+                     as the recipe has it, and the options below win over it
   --top-blocks N     fine-tune: how many of the backbone's last blocks learn
   --optimizer NAME   sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw
   --lr R             highest learning rate; --epochs N; --batch-size N
@@ -52,7 +57,26 @@ changed and starts from what is there. Ctrl+C ends a training early and keeps th
   --augment PRESET   none, light, standard or strong changes of the pictures that are learned from
   --engine NAME      onnx; reference computes in 64 bits, very slowly (for checking toy networks); --device cpu
   --export FORMATS   onnx, tfjs or both (onnx,tfjs), each proved against the app's own answers
-  --json             one JSON document on stdout, everything else on stderr`,
+  --json             one JSON document on stdout, everything else on stderr
+
+A file for --training names what should be otherwise, for example:
+
+  { "learningRate": 0.002,
+    "schedule": { "kind": "one-cycle", "up": 0.3 },
+    "loss": { "labelSmoothing": 0.1 },
+    "classWeights": { "daisy": 2 },
+    "regularisation": { "mixup": 0.2, "l2": 0.0001, "averageDecay": 0.999, "earlyStopping": { "patience": 5 } },
+    "augmentation": { "flipHorizontal": { "probability": 0.5 }, "rotate": { "probability": 1, "degrees": [-15, 15] } } }
+
+  optimiser          kind, and momentum, beta1, beta2, rho, epsilon, initial, convention where the kind has them
+  learningRate       the highest; groupRates { base, head }: factors on it for the backbone's blocks and the classifier
+  schedule           kind: constant, step, exponential, cosine, one-cycle or plateau, and its numbers
+  loss               kind: cross-entropy (labelSmoothing) or hinge (margin, squared)
+  classWeights       none, balanced, a list in the order of the labels, or a number by label
+  regularisation     l1, l2, weightDecay, clipNorm, averageDecay, mixup, cutmix, earlyStopping { monitor, patience, minDelta }
+  epochs, batchSize, topBlocks, augmentation (a preset's name or changes written down), network
+
+A name that is not known, or a number out of its range, is refused with its place and what may stand there.`,
   resume: `kestrel resume DIR [--json]
 
 Does what is left of a "kestrel run --out DIR" that was interrupted or killed. A training by gradients goes on from its

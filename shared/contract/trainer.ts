@@ -45,11 +45,18 @@ export const trainImageSchema = trainerImageSchema.extend({
 })
 
 /**
- * `head`: frozen backbone + softmax head by L-BFGS. `fine-tune`: then the top of the backbone, too, by gradient descent.
+ * `head`: frozen backbone + linear head by L-BFGS. `fine-tune`: then the top of the backbone, too, by gradient descent.
  * `scratch`: a network that learns from the pixels alone, also for when no backbone can be had.
  */
 export const recipes = ['head', 'fine-tune', 'scratch'] as const
 export type Recipe = (typeof recipes)[number]
+
+/**
+ * What a head makes small: the cross-entropy of its softmax, or the squared hinge of one linear support vector machine for
+ * each class against the rest, whose probabilities are a ranking.
+ */
+export const headObjectives = ['softmax', 'svm'] as const
+export type HeadObjective = (typeof headObjectives)[number]
 
 /** Engines that train. */
 export const trainingEngines = ['onnx', 'reference'] as const
@@ -59,6 +66,8 @@ export const trainRequestSchema = z.object({
   kind: z.literal('train'),
   recipe: z.enum(recipes),
   backbone: preparedBackboneSchema.nullable(),
+  /** Of the head, also of the one a fine-tuning begins with; left out: softmax. */
+  objective: z.enum(headObjectives).optional(),
   classes: z.array(z.string()).min(2),
   images: z.array(trainImageSchema),
   seed: z.int(),
@@ -68,7 +77,7 @@ export const trainRequestSchema = z.object({
   cacheDir: z.string(),
   /** An empty folder; the trainer writes the finished model into it. The studio renames it into place. */
   runDir: z.string(),
-  /** Folder of an earlier finished run with the same classes and backbone, to start the fit from. */
+  /** Folder of an earlier finished run with the same classes, backbone and objective, to start the fit from. */
   warmStartFrom: z.string().nullable(),
   /** Everything that decides the course of a training by gradients; null for `head`. */
   gradients: gradientPlanSchema.nullable(),
@@ -99,6 +108,7 @@ export const trainResultSchema = z.object({
   regularisation: z.object({
     /** L2 strength per picture on centred, scaled features; null where no head was fitted. */
     chosen: z.number().nullable(),
+    /** `valLogLoss` is what the head made small: with an SVM its squared hinge. */
     tried: z.array(z.object({ strength: z.number(), valAccuracy: z.number(), valLogLoss: z.number() })),
   }),
   steps: z.int(),
@@ -120,7 +130,7 @@ export const trainResultSchema = z.object({
   stopped: z.object({ reason: z.enum(['asked', 'diverged', 'error']), message: z.string() }).nullable(),
   /** How many features came from the cache and how many were computed now. */
   features: z.object({ cached: z.int(), computed: z.int() }),
-  /** What was noticed while it trained, by `checkTraining`; empty for `head`. */
+  /** What was noticed while it trained, by `checkTraining`, or by `checkHead` for `head`. */
   checks: z.array(trainingCheckSchema),
   /** Fine-tuned against frozen, on the validation pictures: which became the model. Null for other recipes. */
   kept: z.object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() }).nullable(),
@@ -207,6 +217,10 @@ export const exportRequestSchema = z.object({
     backbone: z.string(),
     backboneLicence: z.string().nullable(),
     recipe: z.enum(recipes),
+    /** Of the head that is the model, or that a fine-tuning began with; left out: softmax. */
+    objective: z.enum(headObjectives).optional(),
+    /** Whether the backbone was adapted and that became the model. Left out: as the recipe says. */
+    tuned: z.boolean().optional(),
     seed: z.int(),
     pictures: z.object({ train: z.int(), val: z.int(), test: z.int() }),
     testAccuracy: z.number().nullable(),

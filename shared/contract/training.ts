@@ -2,11 +2,13 @@ import { z } from 'zod'
 import { call, ci95, ok, projectRef, runRef, splitChoice, window } from './base.ts'
 import { trainingCheckSchema } from '../domain/training/babysitter.ts'
 import { gradientChangesSchema } from '../domain/training/presets.ts'
-import { recipes, splitNames, trainingEngines, trainMetricSchema } from './trainer.ts'
+import { headObjectives, recipes, splitNames, trainingEngines, trainMetricSchema } from './trainer.ts'
 
 export const trainConfigSchema = z.object({
   recipe: z.enum(recipes),
   backboneId: z.string().nullable(),
+  /** Of the head on the backbone, also of the one a fine-tuning begins with. Means nothing from scratch. */
+  objective: z.enum(headObjectives).default('softmax'),
   split: splitChoice,
   seed: z
     .int()

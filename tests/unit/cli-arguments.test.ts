@@ -12,6 +12,7 @@ describe('kestrel run', () => {
       out: 'dir',
       backbone: null,
       recipe: null,
+      head: 'softmax',
       seed: 1,
       split: { train: 70, val: 15, test: 15 },
       folds: 0,
@@ -20,6 +21,7 @@ describe('kestrel run', () => {
       exports: [],
       changes: {},
       network: null,
+      training: null,
       engine: 'onnx',
       json: false,
     })
@@ -43,8 +45,11 @@ describe('kestrel run', () => {
         augmentation: 'strong',
       },
     })
-    expect(parse('run p --out d --recipe fine-tune --top-blocks 2')).toMatchObject({
+    expect(parse('run p --out d --head svm')).toMatchObject({ recipe: 'head', head: 'svm' })
+    expect(parse('run p --out d --recipe fine-tune --head svm')).toMatchObject({ head: 'svm' })
+    expect(parse('run p --out d --recipe fine-tune --top-blocks 2 --training my.json')).toMatchObject({
       changes: { topBlocks: 2 },
+      training: 'my.json',
     })
   })
 
@@ -135,6 +140,9 @@ describe('wrong usage says one plain line', () => {
     ],
     ['run a --out d --recipe head --lr 1', 'belong to --recipe fine-tune or scratch.'],
     ['run a --out d --epochs 3', 'belong to --recipe fine-tune or scratch.'],
+    ['run a --out d --recipe scratch --head svm', '--head belongs to --recipe head or fine-tune'],
+    ['run a --out d --head tree', '--head is one of softmax, svm; "tree" is not.'],
+    ['run a --out d --recipe head --training f.json', 'belong to --recipe fine-tune or scratch.'],
     ['run a --out d --recipe fine-tune --network lenet-5', '--network belongs to --recipe scratch'],
     ['run a --out d --recipe scratch --lr fast', '--lr is a number from 0.0000001 to 100'],
     ['run a --out d --recipe scratch --lr 1e-300', 'like 0.001 or 1e-3, not "1e-300".'],

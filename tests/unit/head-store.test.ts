@@ -1,4 +1,4 @@
-import { truncate, writeFile } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -29,6 +29,7 @@ function saved(changes: Partial<SavedHead> = {}): SavedHead {
     classes,
     featureLength: features,
     backboneSha256: 'backbone',
+    objective: 'softmax',
     seed: 1,
     scaling,
     fit: { final: point(), selection: tried[1]!.points[0]!, chosen: 0.01, tried, steps: 3, stopped: null },
@@ -45,7 +46,15 @@ function saved(changes: Partial<SavedHead> = {}): SavedHead {
   }
 }
 
-const present = { classes, backboneSha256: 'backbone', scaling, keys, labels, folds: 2 }
+const present = {
+  classes,
+  backboneSha256: 'backbone',
+  objective: 'softmax' as const,
+  scaling,
+  keys,
+  labels,
+  folds: 2,
+}
 
 describe('the saved head', () => {
   it('gives everything back that a warm start needs', async () => {
@@ -90,13 +99,24 @@ describe('the saved head', () => {
     expect(warmStartFrom(earlier, fewer)!.head.smallChange).toBe(false)
   })
 
-  it('is of no use for other classes, another backbone or another number of folds', async () => {
+  it('is of no use for other classes, another backbone, another objective or another number of folds', async () => {
     const folder = temporaryFolder()
     await saveHead(folder, saved())
     const earlier = await loadHead(folder)
     expect(warmStartFrom(earlier, { ...present, classes: ['ash', 'cedar', 'birch'] })).toBeNull()
     expect(warmStartFrom(earlier, { ...present, backboneSha256: 'other' })).toBeNull()
+    expect(warmStartFrom(earlier, { ...present, objective: 'svm' })).toBeNull()
     expect(warmStartFrom(earlier, { ...present, folds: 3 })!.folds).toBeNull()
+  })
+
+  it('of a time before there was a choice is a softmax head', async () => {
+    const folder = temporaryFolder()
+    await saveHead(folder, saved())
+    const file = join(folder, 'head.json')
+    const { objective, ...old } = JSON.parse(await readFile(file, 'utf8')) as { objective: string }
+    expect(objective).toBe('softmax')
+    await writeFile(file, JSON.stringify(old))
+    expect(warmStartFrom(await loadHead(folder), present)).not.toBeNull()
   })
 
   it('says in words that the files are damaged', async () => {

@@ -60,6 +60,8 @@ export function createExportsService(ports: ExportPorts) {
       backbone: facts.backbone?.name ?? 'none (a small network that learned from the pixels)',
       backboneLicence: facts.backbone?.licence ?? null,
       recipe: run.config.recipe,
+      objective: run.config.objective,
+      ...(facts.kept && { tuned: facts.kept.tuned }),
       seed: run.config.seed,
       pictures: facts.counts,
       testAccuracy: facts.testAccuracy,

@@ -87,7 +87,8 @@ export async function runTraining(
       const { id, name, sha256, licence } = backbone
       facts = { ...facts, backbone: { id, name, sha256, licence } }
     }
-    const warm = backbone ? findWarmStart(project, backbone.sha256, run.classes) : undefined
+    const { objective } = run.config
+    const warm = backbone ? findWarmStart(project, backbone.sha256, run.classes, objective) : undefined
     facts = { ...facts, warmStartFrom: warm?.id ?? null }
     const result = await train(ports, project, run, plan, backbone, warm, draft, job, steps.add)
     steps.flush()
@@ -175,6 +176,7 @@ async function train(
         featureLength: backbone.featureLength,
         preprocessing: backbone.preprocessing,
       },
+      objective: run.config.objective,
       classes: run.classes.map(({ name }) => name),
       images: plan.pictures.map(({ pictureId, sha256, path, class: label, split }) => ({
         ...{ id: pictureId, sha256, path, label, split },

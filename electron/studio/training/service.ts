@@ -66,7 +66,7 @@ export function createTrainingService(ports: TrainingPorts) {
     const backboneId = (same ?? ready[0])?.id ?? null
     const recipe = backboneId === null ? 'scratch' : last?.recipe === 'fine-tune' ? 'fine-tune' : 'head'
     return {
-      ...{ recipe, backboneId },
+      ...{ recipe, backboneId, objective: 'softmax' },
       split: last?.split ?? DEFAULT_SPLIT,
       seed: last?.seed ?? DEFAULT_SEED,
       folds: usualFolds(recipe),
@@ -121,7 +121,9 @@ export function createTrainingService(ports: TrainingPorts) {
     const backbone = (await backbones.list()).find((candidate) => candidate.id === id)
     if (!backbone) throw noBackbone()
     const prepared = await backbones.prepared(backbone.id)
-    const warm = prepared !== null && findWarmStart(project, prepared.sha256, plan.classes) !== undefined
+    const warm =
+      prepared !== null &&
+      findWarmStart(project, prepared.sha256, plan.classes, config.objective) !== undefined
     return forecastTraining({
       pictures: count,
       cached: prepared ? await countCached(project, plan, prepared) : 0,
@@ -284,6 +286,7 @@ const gradientsOf = ({ recipe, changes }: TrainConfig, plan: TrainingPlan): Grad
       recipe: recipe === 'scratch' ? 'scratch' : 'fine-tune',
       pictures: plan.counts.train,
       classes: plan.classes.length,
+      labels: plan.classes.map(({ name }) => name),
     },
     changes,
   )

@@ -1,4 +1,4 @@
-import type { ExportRequest, Proof, Recipe } from '#shared/contract/trainer.ts'
+import type { ExportRequest, Proof } from '#shared/contract/trainer.ts'
 import type { About } from './about.ts'
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
@@ -25,7 +25,7 @@ export function modelCard(
     [
       `- Backbone (the network that looks at the picture): ${card.backbone}`,
       `- Licence of the backbone: ${card.backboneLicence ?? 'not known; ask whoever gave you the file'}`,
-      `- Recipe: ${recipesInWords[card.recipe]}`,
+      `- Recipe: ${recipeInWords(card)}`,
       `- Pictures: ${pictures.train} for training, ${pictures.val} for validation, ${pictures.test} for the test`,
       `- Seed: ${card.seed} (the same pictures and seed give the same split and the same model)`,
     ].join('\n'),
@@ -35,6 +35,7 @@ export function modelCard(
         'also gets one of these labels, often with a high probability.',
       '- The figures hold for pictures like those it was trained and tested on: same kind of camera, light, distance, ' +
         'background. Try it on your own pictures before you rely on it.',
+      ...(isSvm(card) ? [rankingInWords] : []),
       '- Do not use it alone where a wrong answer can hurt somebody.',
     ].join('\n'),
     `## When it is not sure`,
@@ -61,11 +62,30 @@ const quoted = (file: string): string => (/^[\w./-]+$/.test(file) ? file : `"${f
 const list = (labels: readonly string[]): string =>
   labels.length > 12 ? `${labels.slice(0, 12).join(', ')} and ${labels.length - 12} more` : labels.join(', ')
 
-const recipesInWords: Record<Recipe, string> = {
-  head: 'the backbone is kept as it is; a softmax classifier is trained on its features',
-  'fine-tune':
-    'a classifier on the features of a backbone, whose last blocks were trained further (fine-tuned)',
-  scratch: 'a network trained from the pixels of these pictures alone',
+type Card = ExportRequest['card']
+
+/** Whether the model itself is an SVM on frozen features, and not a network that began with one. */
+const isSvm = ({ recipe, objective, tuned }: Card): boolean =>
+  objective === 'svm' && (recipe === 'head' || (recipe === 'fine-tune' && tuned === false))
+
+const rankingInWords =
+  '- Its probabilities are a ranking: a softmax over twice the scores of support vector machines, which learn which label ' +
+  'is ahead and not how probable it is. Compare them with each other and with the threshold; do not read them as chances.'
+
+function recipeInWords(card: Card): string {
+  const { recipe, objective } = card
+  const linear =
+    objective === 'svm' ? 'a linear support vector machine for each label' : 'a softmax classifier'
+  switch (recipe) {
+    case 'head':
+      return `the backbone is kept as it is; ${linear} is trained on its features`
+    case 'fine-tune':
+      return card.tuned === false
+        ? `the backbone is kept as it is, because training its last blocks further was no better; ${linear} is trained on its features`
+        : `${linear} on the features of a backbone, whose last blocks were then trained further (fine-tuned)`
+    case 'scratch':
+      return 'a network trained from the pixels of these pictures alone'
+  }
 }
 
 function quality(request: ExportRequest): string {

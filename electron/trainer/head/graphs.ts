@@ -1,9 +1,7 @@
+import type { HeadObjective } from '#shared/contract/trainer.ts'
 import { GraphBuilder } from '../graph/builder.ts'
 import { int64s, scalar } from '../graph/tensor.ts'
 import { int, ints, type Graph } from '../graph/types.ts'
-
-/** What a head makes small, besides L2: cross-entropy of its softmax, or the squared hinge of one SVM per class. */
-export type HeadObjective = 'softmax' | 'svm'
 
 /**
  * Row losses and gradient of linear classifiers as one graph: two matrix products over all pictures and a handful of

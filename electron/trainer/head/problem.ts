@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os'
+import type { HeadObjective } from '#shared/contract/trainer.ts'
 import { OnnxSession } from '../engines/onnx/session.ts'
 import { writeOnnx } from '../graph/onnx/index.ts'
 import { float32 } from '../graph/tensor.ts'
 import type { Tensor } from '../graph/types.ts'
-import { lossAndGradient, probabilitiesGraph, turningGraph, type HeadObjective } from './graphs.ts'
+import { lossAndGradient, probabilitiesGraph, turningGraph } from './graphs.ts'
 import type { Evaluation } from './lbfgs.ts'
+import { asSoftmax } from './objective.ts'
 
 /** Below this many operations per evaluation a second thread costs more in handing over than it computes. */
 const WORTH_THREADS = 50e6
@@ -181,7 +183,7 @@ export class HeadProblem {
   async probabilities(point: Float64Array, x: Float32Array): Promise<Float32Array> {
     const count = x.length / this.features
     if (count === 0) return new Float32Array(0)
-    const softmax = this.asSoftmax(point)
+    const softmax = asSoftmax(this.objective, point)
     const weights = this.classes * this.features
     const outputs = await this.predict.run({
       features: float32([count, this.features], x),
@@ -189,16 +191,6 @@ export class HeadProblem {
       bias: float32([this.classes], new Float32Array(softmax.subarray(weights))),
     })
     return outputs['probabilities']!.data as Float32Array
-  }
-
-  /**
-   * The same classifier as a softmax head, which is what is exported. A softmax over an SVM's scores times two: with two
-   * classes σ(2z), which follows (1 + z) / 2, what a squared hinge's score says about the probability (Zhang 2004, "Statistical
-   * behavior and consistency of classification methods", section 3), and stays in order where that leaves [0, 1]. A
-   * ranking rather than a calibrated probability.
-   */
-  asSoftmax(point: Float64Array): Float64Array {
-    return this.objective === 'softmax' ? point : point.map((value) => 2 * value)
   }
 
   async dispose(): Promise<void> {

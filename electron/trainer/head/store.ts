@@ -1,6 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { headObjectives } from '#shared/contract/trainer.ts'
+import type { HeadObjective } from '#shared/contract/trainer.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { HeadFit, WarmStart } from './fit.ts'
 import type { FoldsResult, WarmFolds } from './folds.ts'
@@ -24,6 +26,8 @@ const headFileSchema = z.object({
   classes: z.array(z.string()).min(2),
   featureLength: z.int().positive(),
   backboneSha256: z.string(),
+  /** Its numbers are those of this objective. Files from before there was a choice do not say it. */
+  objective: z.enum(headObjectives).default('softmax'),
   seed: z.int(),
   chosenStrength: z.number(),
   strengths: z.array(z.number()),
@@ -41,6 +45,7 @@ export interface SavedHead {
   classes: readonly string[]
   featureLength: number
   backboneSha256: string
+  objective: HeadObjective
   seed: number
   scaling: FeatureScaling
   fit: HeadFit
@@ -77,6 +82,7 @@ export async function saveHead(folder: string, head: SavedHead): Promise<void> {
     classes: [...head.classes],
     featureLength: head.featureLength,
     backboneSha256: head.backboneSha256,
+    objective: head.objective,
     seed: head.seed,
     chosenStrength: head.fit.chosen,
     strengths: head.fit.tried.map(({ strength }) => strength),
@@ -145,13 +151,14 @@ const damaged = (cause: unknown): KestrelError =>
 
 /**
  * Parameters of an earlier run, moved to the present scale of the features.
- * @returns null when it had other classes or another backbone.
+ * @returns null when it had other classes, another backbone or another objective.
  */
 export function warmStartFrom(
   earlier: EarlierHead,
   present: {
     classes: readonly string[]
     backboneSha256: string
+    objective: HeadObjective
     scaling: FeatureScaling
     keys: readonly string[]
     labels: Int32Array
@@ -163,6 +170,8 @@ export function warmStartFrom(
     file.classes.length === present.classes.length &&
     file.classes.every((name, c) => name === present.classes[c])
   if (!sameClasses || file.backboneSha256 !== present.backboneSha256) return null
+  // The weights of an SVM are of another size than those of a softmax: a start from there would be a detour.
+  if (file.objective !== present.objective) return null
   const length = file.classes.length * (file.featureLength + 1)
   const moved = (name: string): Float64Array | null => {
     const point = earlier.array(name)

@@ -7,6 +7,8 @@ import { writeRunFolder } from '../host/run-folder.ts'
 import { composeBatchClassifier } from '../models/classifier.ts'
 import { fitHead, type HeadFit } from './fit.ts'
 import { outOfFold, type FoldsResult } from './folds.ts'
+import { asSoftmax } from './objective.ts'
+import { checksOf, stoppedInWords } from './outcome.ts'
 import { strengthGrid } from './path.ts'
 import { HeadProblem } from './problem.ts'
 import { dropFailed, inSplitOrder, requireEnough, type TrainImage } from './rows.ts'
@@ -14,12 +16,12 @@ import { applyScaling, measureScaling, type FeatureScaling } from './scaling.ts'
 import { loadHead, saveHead, warmStartFrom } from './store.ts'
 
 /**
- * The `head` recipe: frozen backbone → cached features → softmax regression.
+ * The `head` recipe: frozen backbone → cached features → softmax regression, or a linear SVM.
  * Stopped while features are computed, there is nothing to keep but the features; stopped in the fit, the best so far
  * becomes the model.
  */
 export async function trainHead(request: TrainRequest, context: RequestContext): Promise<TrainResult> {
-  const { backbone } = request
+  const { backbone, objective = 'softmax' } = request
   if (!backbone) throw new KestrelError('no-backbone', 'This way of training needs a backbone.')
   const length = backbone.featureLength
   const ordered = inSplitOrder(request.images)
@@ -39,9 +41,9 @@ export async function trainHead(request: TrainRequest, context: RequestContext):
 
   const fitting = performance.now()
   const rows = prepareRows(left, matrix, length)
-  const problem = await HeadProblem.open(rows.x, rows.labels, length, request.classes.length)
+  const problem = await HeadProblem.open(rows.x, rows.labels, length, request.classes.length, { objective })
   try {
-    const warm = await findWarmStart(request, backbone, rows)
+    const warm = await findWarmStart(request, backbone, problem, rows)
     const fit = await fitWithProgress(request, context, problem, rows, warm?.head ?? null)
     context.stop.throwIfDropped()
     const train_s = secondsSince(fitting)
@@ -54,7 +56,7 @@ export async function trainHead(request: TrainRequest, context: RequestContext):
     const evaluate_s = secondsSince(evaluating)
 
     context.progress('writing', 0, 1)
-    await writeModel(request, backbone, fit, rows, folds)
+    await writeModel(request, backbone, problem, fit, rows, folds)
     context.progress('writing', 1, 1)
     return {
       kind: 'train',
@@ -79,7 +81,7 @@ export async function trainHead(request: TrainRequest, context: RequestContext):
       timings: { features_s: features.seconds, train_s, evaluate_s },
       stopped: stoppedInWords(fit, request.folds > 0 && !folds),
       features: { cached: features.cached, computed: features.computed },
-      checks: [],
+      checks: await checksOf(problem, fit, rows.validation),
       kept: null,
     }
   } finally {
@@ -132,6 +134,7 @@ type Warm = NonNullable<ReturnType<typeof warmStartFrom>>
 async function findWarmStart(
   request: TrainRequest,
   backbone: PreparedBackbone,
+  { objective }: HeadProblem,
   rows: Rows,
 ): Promise<Warm | null> {
   if (request.warmStartFrom === null) return null
@@ -139,6 +142,7 @@ async function findWarmStart(
     return warmStartFrom(await loadHead(request.warmStartFrom), {
       classes: request.classes,
       backboneSha256: backbone.sha256,
+      objective,
       scaling: rows.scaling,
       keys: rows.keys,
       labels: rows.labels,
@@ -219,6 +223,7 @@ async function predictRows(
 async function writeModel(
   request: TrainRequest,
   backbone: PreparedBackbone,
+  { objective }: HeadProblem,
   fit: HeadFit,
   rows: Rows,
   folds: FoldsResult | null,
@@ -227,6 +232,7 @@ async function writeModel(
     classes: request.classes,
     featureLength: backbone.featureLength,
     backboneSha256: backbone.sha256,
+    objective,
     seed: request.seed,
     scaling: rows.scaling,
     fit,
@@ -235,11 +241,12 @@ async function writeModel(
     folds,
   })
   const weights = request.classes.length * backbone.featureLength
+  const final = asSoftmax(objective, fit.final)
   const model = composeBatchClassifier({
     trunk: await readFile(backbone.onnxPath),
     head: {
-      weights: fit.final.subarray(0, weights),
-      bias: fit.final.subarray(weights),
+      weights: final.subarray(0, weights),
+      bias: final.subarray(weights),
       featureMean: rows.scaling.mean,
       featureScale: rows.scaling.factor.map((factor) => 1 / factor),
     },
@@ -255,21 +262,6 @@ async function writeModel(
     stopped: fit.stopped,
     foldStrengths: folds?.chosen ?? null,
   })
-}
-
-function stoppedInWords(fit: HeadFit, foldsLeftOut: boolean): TrainResult['stopped'] {
-  if (fit.stopped === 'asked') return { reason: 'asked', message: 'Stopped. The best model so far was kept.' }
-  if (fit.stopped === 'diverged')
-    return {
-      reason: 'diverged',
-      message: 'The training got numbers that are not finite and was stopped. The last good model was kept.',
-    }
-  return foldsLeftOut
-    ? {
-        reason: 'asked',
-        message: 'Stopped. The model is finished; checking it on all pictures was left out.',
-      }
-    : null
 }
 
 const secondsSince = (began: number): number => (performance.now() - began) / 1000

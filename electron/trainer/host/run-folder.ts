@@ -37,6 +37,8 @@ export async function writeRunFolder(
     folds: request.folds,
     pictures: counts,
     backbone: request.backbone && { id: request.backbone.id, sha256: request.backbone.sha256 },
+    /** Of the head, or of the one a fine-tuning began with. */
+    objective: request.backbone && (request.objective ?? 'softmax'),
     engine: 'onnx',
     device: 'cpu',
     cores,

@@ -22,6 +22,8 @@ export function checkpointOf(
         backbone: request.backbone?.sha256 ?? null,
       },
       preprocessing: data.preprocessing,
+      // A softmax head is not named: states written before there was a choice still fit.
+      ...(request.objective === 'svm' && { objective: request.objective }),
     }),
   )
   for (const { sha256, label, split } of data.images) hash.update(`\n${sha256} ${label} ${split}`)

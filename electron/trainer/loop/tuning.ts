@@ -4,6 +4,7 @@ import { KestrelError } from '#shared/errors/index.ts'
 import { layoutOf, scatter } from '../autodiff/layout.ts'
 import type { ParameterGroup } from '../autodiff/layout.ts'
 import { engineFor } from '../engines/choose.ts'
+import { asSoftmax } from '../head/objective.ts'
 import type { EarlierHead } from '../head/store.ts'
 import type { RequestContext } from '../host/context.ts'
 import { composeBatchClassifier } from '../models/classifier.ts'
@@ -133,11 +134,12 @@ export class Tuning {
 }
 
 function linearHead(head: EarlierHead, which: Which): LinearHead {
-  const { classes, featureLength } = head.file
-  const point = head.array(which)
+  const { classes, featureLength, objective } = head.file
+  const fitted = head.array(which)
   const weights = classes.length * featureLength
-  if (point?.length !== weights + classes.length)
+  if (fitted?.length !== weights + classes.length)
     throw new KestrelError('model-unreadable', 'The classifier of this training is damaged.')
+  const point = asSoftmax(objective, fitted)
   return {
     weights: point.subarray(0, weights),
     bias: point.subarray(weights),

@@ -8,14 +8,21 @@ import { z } from 'zod'
  * All lengths are parts of the picture, so that the same definition means the same at every size.
  */
 
+const within = (least: number, most: number) => {
+  const error = `must be a number from ${least} to ${most}`
+  return z.number({ error }).min(least, { error }).max(most, { error })
+}
+
 /** [from, to], drawn evenly between them unless said otherwise. */
 const range = (least: number, most: number) =>
   z
-    .tuple([z.number().min(least).max(most), z.number().min(least).max(most)])
+    .tuple([within(least, most), within(least, most)], {
+      error: `must be two numbers from ${least} to ${most}, as [from, to]`,
+    })
     .refine(([from, to]) => from <= to, 'the first number of a range must not be above the second')
 
 const operation = <Ranges extends Record<string, z.ZodType>>(ranges: Ranges) =>
-  z.strictObject({ probability: z.number().min(0).max(1), ...ranges }).optional()
+  z.strictObject({ probability: within(0, 1), ...ranges }).optional()
 
 export const augmentationSchema = z.strictObject({
   version: z.literal(1),
@@ -59,7 +66,9 @@ export const augmentationSchema = z.strictObject({
   border: z.enum(['repeat', 'fill']).default('repeat'),
   /** RGB, 0–255: for `border: 'fill'` and cut-outs. */
   fill: z
-    .tuple([z.number().min(0).max(255), z.number().min(0).max(255), z.number().min(0).max(255)])
+    .tuple([within(0, 255), within(0, 255), within(0, 255)], {
+      error: 'must be a colour, as [red, green, blue] from 0 to 255',
+    })
     .default([128, 128, 128]),
 })
 export type Augmentation = z.infer<typeof augmentationSchema>

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { KestrelError } from '../../errors/index.ts'
+import { knownInstead } from '../../util/nearest-name.ts'
 import { limited, type Limit } from './limits.ts'
 
 /** How much the pictures of each class count in the loss. */
@@ -16,6 +18,47 @@ export const classWeightsSchema = z.union(
   },
 )
 export type ClassWeights = z.infer<typeof classWeightsSchema>
+
+/**
+ * Weights as a person writes them, as a training takes them.
+ * @param given by label: labels that are not named weigh 1
+ * @param labels names of the classes in their order; left out while they are not known yet: weights by label are then
+ *   taken as they are
+ * @throws KestrelError `bad-request` when they do not fit the classes, or no class would count
+ */
+export function weightsByClass(
+  given: ClassWeights | Readonly<Record<string, number>>,
+  classes: number,
+  labels?: readonly string[],
+): ClassWeights {
+  if (typeof given === 'string') return given
+  const weights = Array.isArray(given) ? (given as number[]) : byLabel(given, labels)
+  if (weights === null) return 'none'
+  if (weights.length !== classes)
+    throw refused(
+      `There are ${weights.length} class weights for ${classes} labels${labels ? ` (${labels.join(', ')})` : ''}.`,
+    )
+  if (weights.every((weight) => weight === 0))
+    throw refused('All class weights are 0: no picture would count.')
+  return weights
+}
+
+function byLabel(
+  given: Readonly<Record<string, number>>,
+  labels: readonly string[] | undefined,
+): number[] | null {
+  if (labels === undefined) return null
+  for (const name of Object.keys(given))
+    if (!labels.includes(name))
+      throw refused(`A class weight is given for "${name}", which is no label: ${knownInstead(name, labels)}`)
+  return labels.map((name) => (Object.hasOwn(given, name) ? given[name]! : classWeightLimit.default))
+}
+
+const refused = (message: string): KestrelError =>
+  new KestrelError('bad-request', message.endsWith('.') || message.endsWith('?') ? message : `${message}.`, {
+    kept: 'The pictures and labels are kept.',
+    remedy: 'Correct the class weights and start again.',
+  })
 
 /**
  * Weight of each class in the loss. `balanced`: n ÷ (classes · nₖ), as scikit-learn's `compute_class_weight` does it (King &

@@ -1,25 +1,20 @@
 import { z } from 'zod'
 import { KestrelError } from '../../errors/index.ts'
-import { augmentationPresets, augmentationSchema, presetAugmentation } from '../augmentation/index.ts'
+import { augmentationSchema, presetAugmentation } from '../augmentation/index.ts'
 import {
   networkSpecSchema,
   requireSound,
   scratchSize,
-  templateIds,
   templateNetwork,
   withClasses,
 } from '../network/index.ts'
 import type { NetworkSpec, TemplateId } from '../network/index.ts'
-import {
-  classWeightsSchema,
-  fittingConfigSchema,
-  fittingLimits,
-  optimiserConfigSchema,
-  parseFittingConfig,
-  usualLearningRate,
-} from './config.ts'
-import { limited } from './limits.ts'
-import { learningRateLimit } from './optimisers.ts'
+import { changedFitting } from './changes.ts'
+import type { GradientChanges } from './changes.ts'
+import { weightsByClass } from './class-weights.ts'
+import { fittingConfigSchema, parseFittingConfig, usualLearningRate } from './config.ts'
+
+export { gradientChangesSchema, type GradientChanges } from './changes.ts'
 
 /** Everything that decides the course of a training by gradients: what a run keeps, and what makes it again. */
 export const gradientPlanSchema = z.object({
@@ -32,25 +27,13 @@ export const gradientPlanSchema = z.object({
 })
 export type GradientPlan = z.infer<typeof gradientPlanSchema>
 
-/** What a person asks for beyond a preset; what is left out stays as the preset has it. */
-export const gradientChangesSchema = z.object({
-  optimiser: optimiserConfigSchema.optional(),
-  learningRate: limited(learningRateLimit).optional(),
-  epochs: limited(fittingLimits.epochs).optional(),
-  batchSize: limited(fittingLimits.batchSize).optional(),
-  classWeights: classWeightsSchema.optional(),
-  augmentation: z.enum(augmentationPresets).optional(),
-  /** A template's name, or a network written down. */
-  network: z.union([z.enum(templateIds), networkSpecSchema]).optional(),
-  topBlocks: z.int().min(1).max(1000).optional(),
-})
-export type GradientChanges = z.infer<typeof gradientChangesSchema>
-
 export interface PlanFor {
   recipe: 'fine-tune' | 'scratch'
   /** To learn from. */
   pictures: number
   classes: number
+  /** Names of the classes in their order; needed for weights by label. */
+  labels?: readonly string[] | undefined
 }
 
 /**
@@ -58,11 +41,11 @@ export interface PlanFor {
  * @throws KestrelError `bad-request` when a network does not fit, or a change means nothing to the recipe.
  */
 export function planGradients(
-  { recipe, pictures, classes }: PlanFor,
+  { recipe, pictures, classes, labels }: PlanFor,
   changes: GradientChanges,
 ): GradientPlan {
   const preset = recipe === 'scratch' ? scratchPlan(pictures, classes) : fineTunePlan(pictures)
-  const { optimiser, augmentation, network, topBlocks, ...plain } = changes
+  const { augmentation, network, topBlocks, classWeights, ...fitting } = changes
   if (recipe === 'fine-tune' && network !== undefined)
     throw new KestrelError('bad-request', 'A network of its own belongs to training from scratch.', {
       remedy: 'Leave the network out, or train from scratch.',
@@ -71,7 +54,8 @@ export function planGradients(
     throw new KestrelError('bad-request', 'From scratch the whole network learns: there are no top blocks.', {
       remedy: 'Leave the number of blocks out, or fine-tune a backbone.',
     })
-  const given = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined))
+  requireRates(recipe, fitting.groupRates)
+  const { optimiser } = fitting
   // Another optimiser has another usual learning rate; the preset's belongs to its own.
   const rate =
     optimiser && optimiser.kind !== preset.fitting.optimiser.kind
@@ -79,15 +63,35 @@ export function planGradients(
       : preset.fitting.learningRate
   return {
     fitting: parseFittingConfig({
-      ...preset.fitting,
-      learningRate: rate,
-      ...(optimiser && { optimiser }),
-      ...given,
+      ...changedFitting({ ...preset.fitting, learningRate: rate }, fitting),
+      ...(classWeights !== undefined && {
+        classWeights: weightsByClass(classWeights, classes, labels),
+      }),
     }),
-    augmentation: augmentation === undefined ? preset.augmentation : presetAugmentation(augmentation),
+    augmentation:
+      augmentation === undefined
+        ? preset.augmentation
+        : typeof augmentation === 'string'
+          ? presetAugmentation(augmentation)
+          : augmentation,
     network: network === undefined ? preset.network : networkFor(network, classes),
     topBlocks: topBlocks ?? preset.topBlocks,
   }
+}
+
+/** @throws KestrelError `bad-request` where rates of groups mean nothing, or nothing would learn. */
+function requireRates(recipe: PlanFor['recipe'], rates: GradientChanges['groupRates']): void {
+  if (rates === undefined) return
+  if (recipe === 'scratch')
+    throw new KestrelError(
+      'bad-request',
+      'From scratch the whole network learns at one rate: there are no blocks of a backbone against a head.',
+      { remedy: 'Leave "groupRates" out, or fine-tune a backbone.' },
+    )
+  if (rates.base === 0 && rates.head === 0)
+    throw new KestrelError('bad-request', 'With both group rates at 0 nothing would learn.', {
+      remedy: 'Leave one of "base" and "head" above 0.',
+    })
 }
 
 function networkFor(network: TemplateId | NetworkSpec, classes: number): NetworkSpec {

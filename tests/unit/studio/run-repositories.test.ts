@@ -36,6 +36,7 @@ const facts: RunFacts = {
 const config = {
   recipe: 'head' as const,
   backboneId: 'tiny',
+  objective: 'softmax' as const,
   split: { train: 0.7, val: 0.15, test: 0.15 },
   seed: 1,
   folds: 5,

@@ -19,6 +19,7 @@ import { pictureRow } from '../../helpers/picture-rows.ts'
 const config: TrainConfig = {
   recipe: 'head',
   backboneId: 'tiny',
+  objective: 'softmax',
   split: { train: 0.7, val: 0.15, test: 0.15 },
   seed: 1,
   folds: 5,
