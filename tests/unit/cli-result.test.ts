@@ -77,6 +77,19 @@ it('says which of two networks became the model, what was noticed, and which cop
   expect(lines).not.toContain('All good.')
 })
 
+it.each([
+  [{ tuned: true, headAccuracy: null, tunedAccuracy: null }, 'No validation pictures compared it'],
+  [{ tuned: false, headAccuracy: null, tunedAccuracy: null }, 'clearly fewer of its training pictures'],
+  [
+    { tuned: false, headAccuracy: 0.9, tunedAccuracy: null },
+    'model: 90.0 % of the validation pictures right.',
+  ],
+])('makes no figure up where nobody judged: %o', (kept, words) => {
+  const lines = describeResult({ ...result, kept }, '/p')
+  expect(lines).toContain(words)
+  expect(lines).not.toMatch(/ 0\.0 %|NaN/)
+})
+
 it('figures of folds', () => {
   const folds = foldFigures(3, [0, 0, 1, 1, 2], [true, false, true, true, false], metrics)
   expect(folds).toMatchObject({ k: 3, accuracy: [0.5, 1, 0], mean: 0.5, sd: 0.5 })
