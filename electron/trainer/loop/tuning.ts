@@ -68,7 +68,7 @@ export class Tuning {
     try {
       const outcome = await this.round('final', this.data.rows('train', 'val'), [])
       // Half a second round has seen less than the whole first one.
-      return outcome.stopped === 'asked' || outcome.stopped === 'diverged' ? null : outcome
+      return outcome.stopped === null || outcome.stopped === 'early' ? outcome : null
     } catch (error) {
       if (error instanceof KestrelError && ['stopped', 'training-diverged'].includes(error.code)) return null
       throw error
