@@ -3,6 +3,7 @@ import { checkTraining } from '#shared/domain/training/babysitter.ts'
 import type { WatchedTraining } from '#shared/domain/training/babysitter.ts'
 import { guessingLoss } from '#shared/domain/training/explosion.ts'
 import { toKestrelError } from '#shared/errors/index.ts'
+import { engineFor } from '../engines/choose.ts'
 import { loadHead } from '../head/store.ts'
 import { trainHead } from '../head/train-head.ts'
 import type { RequestContext } from '../host/context.ts'
@@ -119,7 +120,8 @@ async function adapt(
     const evaluate_s = head.timings.evaluate_s + secondsSince(evaluating)
 
     context.progress('writing', 0, 1)
-    await writeRunFolder(request, backbone.preprocessing, tuning.model(which, outcome), {
+    const engine = await engineFor(request.engine)
+    await writeRunFolder(request, backbone.preprocessing, tuning.model(which, outcome), engine, {
       ...{ fitting: gradients.fitting, augmentation: gradients.augmentation },
       blocks: { learned, of: parts.blocks.length },
       epochs: first.curve.length,

@@ -83,7 +83,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
         preprocessing,
         classes: request.classes,
       })
-      await writeRunFolder(request, preprocessing, model, {
+      await writeRunFolder(request, preprocessing, model, engine, {
         network: spec,
         fitting,
         augmentation,

@@ -3,6 +3,7 @@ import { KestrelError } from '../../errors/index.ts'
 import { augmentationPresets, augmentationSchema, presetAugmentation } from '../augmentation/index.ts'
 import {
   networkSpecSchema,
+  requireRoom,
   requireSound,
   scratchSize,
   templateIds,
@@ -55,7 +56,7 @@ export interface PlanFor {
 
 /**
  * The preset of a recipe with what a person changed.
- * @throws KestrelError `bad-request` when a network does not fit, or a change means nothing to the recipe.
+ * @throws KestrelError `bad-request` when a network does not fit, its batches are too large for memory, or a change means nothing to the recipe.
  */
 export function planGradients(
   { recipe, pictures, classes }: PlanFor,
@@ -77,15 +78,18 @@ export function planGradients(
     optimiser && optimiser.kind !== preset.fitting.optimiser.kind
       ? usualLearningRate[optimiser.kind]
       : preset.fitting.learningRate
+  const fitting = parseFittingConfig({
+    ...preset.fitting,
+    learningRate: rate,
+    ...(optimiser && { optimiser }),
+    ...given,
+  })
+  const own = network === undefined ? preset.network : networkFor(network, classes)
+  if (own !== null) requireRoom(own, Math.min(fitting.batchSize, Math.max(1, pictures)))
   return {
-    fitting: parseFittingConfig({
-      ...preset.fitting,
-      learningRate: rate,
-      ...(optimiser && { optimiser }),
-      ...given,
-    }),
+    fitting,
     augmentation: augmentation === undefined ? preset.augmentation : presetAugmentation(augmentation),
-    network: network === undefined ? preset.network : networkFor(network, classes),
+    network: own,
     topBlocks: topBlocks ?? preset.topBlocks,
   }
 }

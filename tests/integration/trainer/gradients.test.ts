@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { PreparedBackbone, TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
-import { templateNetwork } from '#shared/domain/network/index.ts'
+import { networkSpecSchema, templateNetwork } from '#shared/domain/network/index.ts'
 import { preprocessingSchema } from '#shared/domain/preprocessing/index.ts'
 import { stratifiedSplit } from '#shared/domain/splits.ts'
 import { optimiserConfigSchema } from '#shared/domain/training/config.ts'
@@ -172,6 +172,17 @@ describe('from scratch', () => {
       const { stopped, checks } = outcome as TrainResult
       expect(stopped?.reason === 'diverged' || checks.some(({ verdict }) => verdict === 'wrong')).toBe(true)
     }
+  })
+
+  it('the passport names the engine that computed the numbers', async () => {
+    const network = networkSpecSchema.parse({
+      ...{ version: 1, name: 'toy', input: { width: 8, height: 8, channels: 3 } },
+      layers: [{ type: 'flatten' }, { type: 'fc', units: 3 }],
+    })
+    const asked = request('scratch', { epochs: 1, network }, { engine: 'reference' })
+    await (await trainer()).request(asked).answer
+    const passport = JSON.parse(readFileSync(join(asked.runDir, 'training.json'), 'utf8')) as object
+    expect(passport).toMatchObject({ engine: 'reference', device: 'cpu' })
   })
 
   it('trains every template, and a network for grey pictures', async () => {
