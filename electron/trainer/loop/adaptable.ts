@@ -4,6 +4,7 @@ import { KestrelError, toKestrelError } from '#shared/errors/index.ts'
 import { createOptimiser } from '../autodiff/optimisers/index.ts'
 import { trainingStep } from '../autodiff/step.ts'
 import { readOnnx } from '../graph/onnx/index.ts'
+import { openReshapes, requireOpenBatch } from '../graph/open-batch.ts'
 import { upgradeOpset } from '../graph/upgrade.ts'
 import { findBlocks } from '../models/blocks.ts'
 import { attachHead, splitAt } from '../models/fine-tune.ts'
@@ -32,7 +33,9 @@ export async function openAdaptable({
   const bytes = await readFile(backbone.onnxPath)
   const { fitting } = gradients
   try {
-    const whole = upgradeOpset(readOnnx(bytes))
+    // Backbones that were taken in by an earlier Kestrel may still have them closed.
+    const whole = openReshapes(upgradeOpset(readOnnx(bytes)), 1)
+    requireOpenBatch(whole)
     // A small backbone may have fewer blocks than the preset wants: then all of them learn.
     const learned = Math.min(gradients.topBlocks, findBlocks(whole).length)
     const parts = splitAt(whole, learned)
