@@ -28,7 +28,6 @@ export default {
   done: 'Finished: {percent} % right on the test pictures',
   doneNoTest: 'Finished',
   doneWords: 'between {low} and {high} % · took {time}',
-  stoppedWords: 'Stopped early; the best up to then is kept.',
   failed: 'The training did not finish',
   interrupted: 'The training was interrupted',
   interruptedWords: 'What was computed is kept: training again goes on from there.',
