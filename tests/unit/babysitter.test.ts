@@ -82,6 +82,18 @@ describe('watching a training', () => {
     expect(verdict({ curve: stays.slice(0, 1) }, 'explosion').verdict).toBe('wrong')
     const recovers = [{ ...base.curve[0]!, trainLoss: 300 }, ...base.curve.slice(1)]
     expect(verdict({ curve: recovers }, 'explosion').verdict).toBe('attention')
+    // First weights that are too large are no jump: the loss falls from the beginning on.
+    const falling = epochs([3600, 3300, 3000].map((loss) => [loss, 0.2, loss, 0.2]))
+    expect(verdict({ curve: falling }, 'explosion')).toMatchObject({
+      verdict: 'wrong',
+      message: expect.stringContaining('first weights'),
+    })
+    expect(
+      verdict({ curve: epochs([50, 40, 30].map((loss) => [loss, 0.2, loss, 0.2])) }, 'explosion'),
+    ).toMatchObject({
+      verdict: 'attention',
+      message: expect.stringContaining('came down again'),
+    })
     // The last step of the last epoch: only validation has seen what it did.
     const atTheEnd = [...base.curve.slice(0, 4), { ...base.curve[4]!, valLoss: 17_199 }]
     expect(verdict({ curve: atTheEnd }, 'explosion').verdict).toBe('wrong')

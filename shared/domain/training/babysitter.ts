@@ -92,10 +92,9 @@ function explosion({ curve, guessing, broke }: WatchedTraining): TrainingCheck {
     return {
       id,
       verdict: 'wrong',
-      message: `The loss ended at ${worse(last).toPrecision(3)}, far above guessing (${guesses}). ${calmer}`,
+      message: `The loss ended at ${worse(last).toPrecision(3)}, far above guessing (${guesses}). ${last.trainLoss > first.trainLoss ? calmer : 'The learning rate or the first weights are too large.'}`,
     }
-  // What the first epoch reached counts as a beginning, up to where it is an explosion itself.
-  const beginning = hasExploded(first.trainLoss, guessing) ? guessing : Math.max(guessing, first.trainLoss)
+  const beginning = Math.max(guessing, first.trainLoss)
   const worst = curve.find(({ trainLoss }, index) => index > 0 && trainLoss > JUMPED * beginning)
   if (worst !== undefined)
     return {
