@@ -1,6 +1,13 @@
 import { z } from 'zod'
 import { metricsSchema } from '#shared/contract/training.ts'
-import { exportFormats, foldsLeftOutSchema, recipes, trainMetricSchema } from '#shared/contract/trainer.ts'
+import {
+  exportFormats,
+  foldsLeftOutSchema,
+  keptSchema,
+  recipes,
+  trainMetricSchema,
+} from '#shared/contract/trainer.ts'
+import type { Kept } from '#shared/contract/trainer.ts'
 import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
 import type { Metrics } from '#shared/contract/training.ts'
 import { meanAndDeviation } from '#shared/domain/metrics.ts'
@@ -59,10 +66,10 @@ export const runResultSchema = z.object({
   foldsLeftOut: foldsLeftOutSchema.optional(),
   /** What was reached after each step of the fit (`head`) or each epoch. */
   curves: z.array(trainMetricSchema),
-  /** What was noticed while it trained; empty for `head`. */
+  /** What was noticed while it trained; see `checkTraining` and `checkHead`. */
   checks: z.array(trainingCheckSchema),
   /** `fine-tune`: how it did against the frozen head on the validation pictures, and which became the model. */
-  kept: z.object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() }).optional(),
+  kept: keptSchema.optional(),
   exports: z.array(
     z.object({
       format: z.enum(exportFormats),
@@ -127,14 +134,7 @@ export function describeResult(result: RunResult, projectFolder: string): string
     )
   }
   if (result.foldsLeftOut) lines.push(result.foldsLeftOut.message)
-  if (result.kept) {
-    const [tuned, head] = [percent(result.kept.tunedAccuracy), percent(result.kept.headAccuracy)]
-    lines.push(
-      result.kept.tuned
-        ? `The adapted network is the model: ${tuned} of the validation pictures right, frozen ${head}.`
-        : `The frozen network stays the model: ${head} of the validation pictures right, adapted ${tuned}.`,
-    )
-  }
+  if (result.kept) lines.push(keptInWords(result.kept, result.stopped !== undefined))
   for (const { verdict, message } of result.checks)
     if (verdict === 'attention' || verdict === 'wrong') lines.push(message)
   for (const { format, path, proof } of result.exports)
@@ -142,6 +142,21 @@ export function describeResult(result: RunResult, projectFolder: string): string
   if (result.stopped) lines.push(`The training ended early: ${result.stopped.message}`)
   lines.push(`${timings.total_s.toFixed(1)} s in all. The project is ${projectFolder}.`)
   return lines.join('\n')
+}
+
+/** Which of two networks is the model, with figures where somebody judged. @param stopped why is said elsewhere */
+function keptInWords({ tuned, tunedAccuracy, headAccuracy }: Kept, stopped: boolean): string {
+  const right = (share: number): string => `${percent(share)} of the validation pictures right`
+  if (tuned)
+    return tunedAccuracy === null || headAccuracy === null
+      ? 'The adapted network is the model. No validation pictures compared it with the frozen one.'
+      : `The adapted network is the model: ${right(tunedAccuracy)}, frozen ${percent(headAccuracy)}.`
+  if (headAccuracy === null)
+    return stopped
+      ? 'The frozen network stays the model.'
+      : 'The frozen network stays the model: adapted, it got clearly fewer of its training pictures right.'
+  const adapted = tunedAccuracy === null ? '' : `, adapted ${percent(tunedAccuracy)}`
+  return `The frozen network stays the model: ${right(headAccuracy)}${adapted}.`
 }
 
 /** The first few, by name. */

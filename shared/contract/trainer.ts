@@ -102,6 +102,17 @@ export const foldsLeftOutSchema = z.object({
   message: z.string(),
 })
 
+/**
+ * Fine-tuned against frozen: which became the model, and the shares right of the validation pictures; null where nobody
+ * judged: there are no such pictures, or adapting the network came to nothing.
+ */
+export const keptSchema = z.object({
+  tuned: z.boolean(),
+  headAccuracy: z.number().nullable(),
+  tunedAccuracy: z.number().nullable(),
+})
+export type Kept = z.infer<typeof keptSchema>
+
 export const trainResultSchema = z.object({
   kind: z.literal('train'),
   featureLength: z.int(),
@@ -132,8 +143,8 @@ export const trainResultSchema = z.object({
   features: z.object({ cached: z.int(), computed: z.int() }),
   /** What was noticed while it trained, by `checkTraining`, or by `checkHead` for `head`. */
   checks: z.array(trainingCheckSchema),
-  /** Fine-tuned against frozen, on the validation pictures: which became the model. Null for other recipes. */
-  kept: z.object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() }).nullable(),
+  /** Null for other recipes than `fine-tune`. */
+  kept: keptSchema.nullable(),
 })
 export type TrainResult = z.infer<typeof trainResultSchema>
 

@@ -2,7 +2,14 @@ import { z } from 'zod'
 import { call, ci95, ok, projectRef, runRef, splitChoice, window } from './base.ts'
 import { trainingCheckSchema } from '../domain/training/babysitter.ts'
 import { gradientChangesSchema } from '../domain/training/presets.ts'
-import { headObjectives, recipes, splitNames, trainingEngines, trainMetricSchema } from './trainer.ts'
+import {
+  headObjectives,
+  keptSchema,
+  recipes,
+  splitNames,
+  trainingEngines,
+  trainMetricSchema,
+} from './trainer.ts'
 
 export const trainConfigSchema = z.object({
   recipe: z.enum(recipes),
@@ -104,8 +111,8 @@ export const runSchema = z.object({
   resumable: z.boolean(),
   /** What was noticed while it trained. */
   checks: z.array(trainingCheckSchema),
-  /** Fine-tuned against frozen, on the validation pictures: which became the model. Null for other recipes. */
-  kept: z.object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() }).nullable(),
+  /** Null for other recipes than `fine-tune`. */
+  kept: keptSchema.nullable(),
   /** Pictures or labels have changed since. */
   stale: z.boolean(),
 })

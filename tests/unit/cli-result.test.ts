@@ -98,3 +98,16 @@ describe('figures of folds', () => {
     expect(lines).toContain(message)
   })
 })
+
+it.each([
+  [{ tuned: true, headAccuracy: null, tunedAccuracy: null }, 'No validation pictures compared it'],
+  [{ tuned: false, headAccuracy: null, tunedAccuracy: null }, 'clearly fewer of its training pictures'],
+  [
+    { tuned: false, headAccuracy: 0.9, tunedAccuracy: null },
+    'model: 90.0 % of the validation pictures right.',
+  ],
+])('makes no figure up where nobody judged: %o', (kept, words) => {
+  const lines = describeResult({ ...result, kept }, '/p')
+  expect(lines).toContain(words)
+  expect(lines).not.toMatch(/ 0\.0 %|NaN/)
+})

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
-import { foldsLeftOutSchema, trainMetricSchema } from '#shared/contract/trainer.ts'
+import { foldsLeftOutSchema, keptSchema, trainMetricSchema } from '#shared/contract/trainer.ts'
 import { trainConfigSchema } from '#shared/contract/training.ts'
 import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
 import { gradientPlanSchema } from '#shared/domain/training/presets.ts'
@@ -37,10 +37,7 @@ export const runFactsSchema = z.object({
   gradients: gradientPlanSchema.nullable().default(null),
   checks: z.array(trainingCheckSchema).default([]),
   /** Fine-tuned against frozen, on the validation pictures. */
-  kept: z
-    .object({ tuned: z.boolean(), headAccuracy: z.number(), tunedAccuracy: z.number() })
-    .nullable()
-    .default(null),
+  kept: keptSchema.nullable().default(null),
   kestrel: z.string(),
 })
 export type RunFacts = z.infer<typeof runFactsSchema>

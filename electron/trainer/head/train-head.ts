@@ -253,7 +253,9 @@ async function writeModel(
     preprocessing: backbone.preprocessing,
     classes: request.classes,
   })
-  await writeRunFolder(request, backbone.preprocessing, model, {
+  // The head is always fitted by ONNX Runtime, whatever engine adapts the network after it.
+  const engine = { id: 'onnx', device: 'cpu' } as const
+  await writeRunFolder(request, backbone.preprocessing, model, engine, {
     strengthGrid,
     strength: fit.chosen,
     tried: fit.tried.map(({ strength, valAccuracy, valLogLoss }) => ({ strength, valAccuracy, valLogLoss })),

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { TrainRequest } from '#shared/contract/trainer.ts'
 import { preprocessingSchema, type Preprocessing } from '#shared/domain/preprocessing/definition.ts'
 import { KestrelError } from '#shared/errors/index.ts'
+import type { Engine } from '../engines/engine.ts'
 import { engineReport } from '../engines/report.ts'
 
 /** Files of a finished run, beside those of its recipe. */
@@ -20,11 +21,16 @@ const exportFile = 'model.json'
 
 const labelsSchema = z.array(z.string()).min(2)
 
-/** Everything about how a model came to be that the studio does not know by itself. */
+/**
+ * Everything about how a model came to be that the studio does not know by itself. Written beside and renamed, so that a
+ * full disk leaves a finished model that already lies there whole.
+ * @param engine that the numbers of the model were computed on.
+ */
 export async function writeRunFolder(
   request: TrainRequest,
   preprocessing: Preprocessing,
   model: Uint8Array,
+  engine: Pick<Engine, 'id' | 'device'>,
   details: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const { versions, cores } = await engineReport()
@@ -39,17 +45,26 @@ export async function writeRunFolder(
     backbone: request.backbone && { id: request.backbone.id, sha256: request.backbone.sha256 },
     /** Of the head, or of the one a fine-tuning began with. */
     objective: request.backbone && (request.objective ?? 'softmax'),
-    engine: 'onnx',
-    device: 'cpu',
+    engine: engine.id,
+    device: engine.device,
     cores,
     versions,
     ...details,
   }
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
-  await writeFile(join(request.runDir, runFiles.labels), json(request.classes))
-  await writeFile(join(request.runDir, runFiles.preprocessing), json(preprocessing))
-  await writeFile(join(request.runDir, runFiles.passport), json(passport))
-  await writeFile(join(request.runDir, runFiles.model), model)
+  const files: [string, string | Uint8Array][] = [
+    [runFiles.labels, json(request.classes)],
+    [runFiles.preprocessing, json(preprocessing)],
+    [runFiles.passport, json(passport)],
+    [runFiles.model, model],
+  ]
+  const beside = files.map(([name]) => join(request.runDir, `${name}.part`))
+  try {
+    for (const [index, [, content]] of files.entries()) await writeFile(beside[index]!, content)
+    for (const [index, [name]] of files.entries()) await rename(beside[index]!, join(request.runDir, name))
+  } finally {
+    for (const file of beside) await rm(file, { force: true })
+  }
 }
 
 export interface RunModel {

@@ -5,6 +5,7 @@ import { shuffledOrder } from '#shared/domain/sampling.ts'
 import { classWeightsOf, rowWeightsOf } from '#shared/domain/training/class-weights.ts'
 import type { EarlyStoppingConfig, FittingConfig } from '#shared/domain/training/config.ts'
 import { shouldStopEarly } from '#shared/domain/training/early-stopping.ts'
+import { guessingLoss } from '#shared/domain/training/explosion.ts'
 import { mixTargets } from '#shared/domain/training/mixing.ts'
 import { averageDecayAt } from '#shared/domain/training/regularisation.ts'
 import { rateFactor } from '#shared/domain/training/schedules.ts'
@@ -17,7 +18,7 @@ import type { Network } from '../models/network.ts'
 import type { Boundary } from './boundary.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { fit, progressSchema } from './fit.ts'
-import type { FitOutcome } from './fit.ts'
+import type { FitOutcome, Judgement } from './fit.ts'
 import { Judge, judgeLogits, probabilitiesOf } from './judge.ts'
 import type { JudgedBatch } from './judge.ts'
 import type { Vectors } from './state.ts'
@@ -28,6 +29,8 @@ import type { TrainingData } from './training-data.ts'
 
 /** Share of the old value in running statistics. */
 const STATISTICS_KEEP = 0.9
+/** Training pictures that are looked at after each epoch where nobody judges. */
+export const MOST_PROBED = 128
 
 export interface GradientFitOptions {
   engine: Engine
@@ -123,6 +126,11 @@ export class GradientFit {
           round.val.length === 0
             ? null
             : async () => judgeLogits(await this.logits(round.val, runner.state.copy()), labels, classes),
+        ...(round.val.length === 0 && { probe: () => this.probe(round.train, runner.state.copy()) }),
+        guessing: {
+          training: guessingLoss(fitting.loss, classes),
+          judged: Math.max(guessingLoss(fitting.loss, classes), Math.log(classes)),
+        },
         ...(earlyStopping && {
           isDone: (curve) => shouldStopEarly(earlyStopping, monitored(earlyStopping, curve)),
         }),
@@ -164,6 +172,17 @@ export class GradientFit {
 
   private logits(rows: readonly number[], vectors: Vectors): Promise<Float32Array> {
     return this.judge.logits(this.judgingBatches(rows), vectors, this.averaged)
+  }
+
+  /** How the numbers do on some of the training pictures, evenly taken. */
+  private async probe(train: readonly number[], vectors: Vectors): Promise<Judgement> {
+    const every = Math.max(1, train.length / MOST_PROBED)
+    const rows = Array.from(
+      { length: Math.min(train.length, MOST_PROBED) },
+      (_, i) => train[Math.floor(i * every)]!,
+    )
+    const labels = rows.map((row) => this.options.data.labels[row]!)
+    return judgeLogits(await this.logits(rows, vectors), labels, this.options.classes)
   }
 
   private classWeights(train: readonly number[]): number[] {

@@ -1,4 +1,6 @@
 import type { PredictionBlock, TrainResult } from '#shared/contract/trainer.ts'
+import type { Breakdown } from '#shared/domain/training/explosion.ts'
+import { brokeInWords } from './broke.ts'
 import type { FitOutcome } from './fit.ts'
 import type { TrainingData } from './training-data.ts'
 
@@ -11,14 +13,17 @@ export const predictionsOf = (
 /** Why a training ended before its time, in words; ending because validation stood still is its time. */
 export function stoppedInWords(stopped: FitOutcome['stopped']): TrainResult['stopped'] {
   if (stopped === 'asked') return { reason: 'asked', message: 'Stopped. The best model so far was kept.' }
-  if (stopped === 'diverged')
+  if (stopped === 'diverged' || stopped === 'exploded')
     return {
       reason: 'diverged',
-      message:
-        'The training got numbers that are not finite and was stopped. The last good model was kept. A smaller learning rate helps.',
+      message: `The training ${brokeInWords[stopped]}. It was stopped, and the last good model was kept. A smaller learning rate helps.`,
     }
   return null
 }
+
+/** Whether, and how, a training broke down. */
+export const breakdownOf = (stopped: FitOutcome['stopped']): Breakdown | null =>
+  stopped === 'diverged' || stopped === 'exploded' ? stopped : null
 
 /** Share right that always saying the most frequent class gets. */
 export function majorityOf(data: TrainingData, rows: readonly number[]): number {

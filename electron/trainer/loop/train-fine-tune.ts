@@ -1,17 +1,17 @@
-import { readFile } from 'node:fs/promises'
 import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
 import { checkTraining } from '#shared/domain/training/babysitter.ts'
-import { KestrelError } from '#shared/errors/index.ts'
-import { readOnnx } from '../graph/onnx/index.ts'
-import { upgradeOpset } from '../graph/upgrade.ts'
+import type { WatchedTraining } from '#shared/domain/training/babysitter.ts'
+import { guessingLoss } from '#shared/domain/training/explosion.ts'
+import { toKestrelError } from '#shared/errors/index.ts'
+import { engineFor } from '../engines/choose.ts'
 import { loadHead } from '../head/store.ts'
 import { trainHead } from '../head/train-head.ts'
 import type { RequestContext } from '../host/context.ts'
 import { writeRunFolder } from '../host/run-folder.ts'
-import { findBlocks } from '../models/blocks.ts'
-import { splitAt } from '../models/fine-tune.ts'
-import type { FitOutcome } from './fit.ts'
-import { majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
+import { openAdaptable, type Adaptable } from './adaptable.ts'
+import { brokeInWords, TrainingBroke } from './broke.ts'
+import { comparison, frozenStays } from './comparison.ts'
+import { breakdownOf, majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
 import { TrainingData } from './training-data.ts'
 import { Tuning } from './tuning.ts'
 
@@ -24,32 +24,49 @@ import { Tuning } from './tuning.ts'
  * from, as the head does.
  */
 export async function trainFineTune(request: TrainRequest, context: RequestContext): Promise<TrainResult> {
+  const adaptable = await openAdaptable(request)
   // The finished head lies in the run's folder: whatever happens from here on, there is a model.
   const head = await trainHead({ ...request, folds: 0 }, { ...context, metric: () => undefined })
   if (head.stopped) return head
   try {
-    return await adapt(request, context, head)
+    return await adapt(request, context, head, adaptable)
   } catch (error) {
-    const early =
-      error instanceof KestrelError && (error.code === 'stopped' || error.code === 'training-diverged')
-    if (!early || context.stop.asked === 'drop') throw error
-    const diverged = error.code === 'training-diverged'
-    return {
-      ...head,
-      stopped: {
-        reason: diverged ? 'diverged' : 'asked',
-        message: diverged
-          ? 'Adapting the network got numbers that are not finite at once. The frozen network is the model. A smaller learning rate helps.'
-          : 'Stopped before the network was adapted. The frozen network is the model.',
-      },
-      checks: diverged ? checkTraining({ ...nothingYet(request), diverged }) : [],
-    }
+    if (context.stop.asked === 'drop') throw error
+    return { ...head, ...withoutAdapting(request, error), kept: frozenStays(request, head) }
   }
 }
 
-const nothingYet = ({ classes, images }: TrainRequest) => ({
-  curve: [],
-  classes: classes.length,
+/** Why the frozen network is the model, in words. */
+function withoutAdapting(
+  request: TrainRequest,
+  error: unknown,
+): Pick<TrainResult, 'stopped'> & Partial<Pick<TrainResult, 'checks'>> {
+  const frozen = 'The frozen network is the model.'
+  if (error instanceof TrainingBroke)
+    return {
+      stopped: {
+        reason: 'diverged',
+        message: `Adapting the network ${brokeInWords[error.how]}. ${frozen} A smaller learning rate helps.`,
+      },
+      checks: checkTraining(watched(request, error.curve, error.how)),
+    }
+  const { code, message, remedy } = toKestrelError(error)
+  if (code === 'stopped')
+    return { stopped: { reason: 'asked', message: `Stopped before the network was adapted. ${frozen}` } }
+  // The model is whole, so that this is no failure; the cause is for the log.
+  console.error('the network could not be adapted:', error)
+  const said = ['The network could not be adapted.', message, frozen, remedy]
+  return { stopped: { reason: 'error', message: said.filter(Boolean).join(' ') } }
+}
+
+const watched = (
+  { classes, images, gradients }: TrainRequest,
+  curve: WatchedTraining['curve'],
+  broke: WatchedTraining['broke'],
+): WatchedTraining => ({
+  curve,
+  broke,
+  guessing: guessingLoss(gradients!.fitting.loss, classes.length),
   majority: 0,
   train: images.filter(({ split }) => split === 'train').length,
   val: images.filter(({ split }) => split === 'val').length,
@@ -60,18 +77,13 @@ async function adapt(
   request: TrainRequest,
   context: RequestContext,
   head: TrainResult,
+  { parts, learned }: Adaptable,
 ): Promise<TrainResult> {
-  const { backbone, gradients } = request
-  if (!backbone || !gradients?.topBlocks)
-    throw new KestrelError('no-backbone', 'This way of training needs a backbone.')
+  const [backbone, gradients] = [request.backbone!, request.gradients!]
   const fitted = await loadHead(request.runDir)
   const reading = performance.now()
   const data = await TrainingData.open(request, backbone.preprocessing, context)
   const [train, val, test] = [data.rows('train'), data.rows('val'), data.rows('test')]
-  const whole = upgradeOpset(readOnnx(await readFile(backbone.onnxPath)))
-  // A small backbone may have fewer blocks than the preset wants: then all of them learn.
-  const learned = Math.min(gradients.topBlocks, findBlocks(whole).length)
-  const parts = splitAt(whole, learned)
   const tuning = new Tuning(request, context, data, parts, fitted)
   try {
     context.stop.throwIfDropped()
@@ -79,11 +91,9 @@ async function adapt(
     const began = performance.now()
     const first = await tuning.round('selection', train, val)
     context.stop.throwIfDropped()
-    const kept = comparison(head, first.best, data)
+    const kept = comparison(request, head, first)
     const checks = checkTraining({
-      curve: first.curve,
-      classes: request.classes.length,
-      diverged: first.stopped === 'diverged',
+      ...watched(request, first.curve, breakdownOf(first.stopped)),
       majority: majorityOf(data, train),
       train: train.length,
       val: val.length,
@@ -96,7 +106,7 @@ async function adapt(
     if (!kept.tuned)
       return { ...head, ...{ checks, kept }, stopped: stoppedInWords(first.stopped), timings: timings() }
     // Stopped in the first round, its best is the model; the second would begin from the beginning.
-    const broken = first.stopped === 'asked' || first.stopped === 'diverged'
+    const broken = first.stopped !== null && first.stopped !== 'early'
     const second = broken || val.length === 0 ? null : await tuning.again(first.curve.length)
     context.stop.throwIfDropped()
     const trained = timings()
@@ -110,7 +120,8 @@ async function adapt(
     const evaluate_s = head.timings.evaluate_s + secondsSince(evaluating)
 
     context.progress('writing', 0, 1)
-    await writeRunFolder(request, backbone.preprocessing, tuning.model(which, outcome), {
+    const engine = await engineFor(request.engine)
+    await writeRunFolder(request, backbone.preprocessing, tuning.model(which, outcome), engine, {
       ...{ fitting: gradients.fitting, augmentation: gradients.augmentation },
       blocks: { learned, of: parts.blocks.length },
       epochs: first.curve.length,
@@ -133,36 +144,6 @@ async function adapt(
       ...{ checks, kept },
     }
   } finally {
-    await tuning.dispose()
-    await data.close()
+    await tuning.dispose().finally(() => data.close())
   }
-}
-
-/** How both did on the validation pictures, and which of them becomes the model. */
-function comparison(
-  head: TrainResult,
-  best: FitOutcome['best'],
-  data: TrainingData,
-): NonNullable<TrainResult['kept']> {
-  const rows = data.rows('val')
-  const classes = rows.length === 0 ? 0 : head.val.probabilities.length / head.val.ids.length
-  const labelOf = new Map(rows.map((row) => [data.images[row]!.id, data.labels[row]!]))
-  let right = 0
-  let loss = 0
-  head.val.ids.forEach((id, i) => {
-    const of = head.val.probabilities.subarray(i * classes, (i + 1) * classes)
-    const label = labelOf.get(id)
-    if (label === undefined) return
-    if (of.every((other, k) => k === label || other < of[label]!)) right += 1
-    loss -= Math.log(Math.max(of[label]!, 1e-30))
-  })
-  const judged = Math.max(1, rows.length)
-  const headAccuracy = right / judged
-  const tunedAccuracy = best?.accuracy ?? 0
-  // Without validation pictures nobody can say which is better: the person asked for fine-tuning.
-  const tuned =
-    rows.length === 0 ||
-    (best !== null &&
-      (tunedAccuracy > headAccuracy || (tunedAccuracy === headAccuracy && best.loss < loss / judged)))
-  return { tuned, headAccuracy, tunedAccuracy }
 }

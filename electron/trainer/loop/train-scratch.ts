@@ -1,5 +1,6 @@
 import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
 import { checkTraining } from '#shared/domain/training/babysitter.ts'
+import { guessingLoss } from '#shared/domain/training/explosion.ts'
 import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { layoutOf, scatter } from '../autodiff/layout.ts'
@@ -15,7 +16,7 @@ import type { FittedScaling } from '../models/layers/preprocessing.ts'
 import { checkpointOf } from './checkpoint-place.ts'
 import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
-import { majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
+import { breakdownOf, majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
 import { TrainingData } from './training-data.ts'
 
 /**
@@ -82,7 +83,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
         preprocessing,
         classes: request.classes,
       })
-      await writeRunFolder(request, preprocessing, model, {
+      await writeRunFolder(request, preprocessing, model, engine, {
         network: spec,
         fitting,
         augmentation,
@@ -106,8 +107,8 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
         features: { cached: data.counts.cached, computed: data.counts.decoded },
         checks: checkTraining({
           curve: outcome.curve,
-          classes: request.classes.length,
-          diverged: outcome.stopped === 'diverged',
+          guessing: guessingLoss(fitting.loss, request.classes.length),
+          broke: breakdownOf(outcome.stopped),
           majority: majorityOf(data, train),
           train: train.length,
           val: val.length,

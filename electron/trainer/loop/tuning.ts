@@ -73,10 +73,12 @@ export class Tuning {
     try {
       const outcome = await this.round('final', this.data.rows('train', 'val'), [])
       // Half a second round has seen less than the whole first one.
-      return outcome.stopped === 'asked' || outcome.stopped === 'diverged' ? null : outcome
+      return outcome.stopped === null || outcome.stopped === 'early' ? outcome : null
     } catch (error) {
-      if (error instanceof KestrelError && ['stopped', 'training-diverged'].includes(error.code)) return null
-      throw error
+      // The first round's model is whole, so that this is no failure; the cause is for the log.
+      if (!(error instanceof KestrelError && ['stopped', 'training-diverged'].includes(error.code)))
+        console.error('the second round ended before its time:', error)
+      return null
     }
   }
 

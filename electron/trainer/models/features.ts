@@ -1,6 +1,7 @@
 import { KestrelError } from '#shared/errors/index.ts'
 import { GraphBuilder } from '../graph/builder.ts'
 import { cutAt, producers, renameValues, usedBy } from '../graph/edit.ts'
+import { openReshapes } from '../graph/open-batch.ts'
 import { inferShapes } from '../graph/infer/index.ts'
 import { int, ints, ownOpset } from '../graph/types.ts'
 import type { Dimension, Graph, Node, ValueInfo } from '../graph/types.ts'
@@ -34,7 +35,12 @@ export function fixInput(graph: Graph, defaultSize = 224): PictureInput {
   const width = fixed(input.shape[channelsLast ? 2 : 3])
   if (height > 4096 || width > 4096) throw unsupported('its pictures are larger than 4096 pixels')
   const shape = channelsLast ? ['batch', height, width, 3] : ['batch', 3, height, width]
-  return { graph: { ...graph, inputs: [{ ...input, shape }] }, width, height, channelsLast }
+  const open = { ...graph, inputs: [{ ...input, shape }] }
+  const [batch] = input.shape
+  return {
+    graph: typeof batch === 'number' && batch > 0 ? openReshapes(open, batch) : open,
+    ...{ width, height, channelsLast },
+  }
 }
 
 export interface FeaturePoint {

@@ -17,7 +17,6 @@ export default {
   compareNone: 'Compare with another run',
   trainAgain: 'Train again',
   stale: 'Pictures or labels have changed since this run. Train again to see what the changes did.',
-  stopped: 'This run was stopped early; the best model up to then was kept.',
   failed: 'This run did not finish',
   interrupted: 'This run was interrupted. The computed features are kept, so training again is quick.',
   part: {

@@ -28,7 +28,6 @@ export default {
   done: 'Finished: {percent} % right on the test pictures',
   doneNoTest: 'Finished',
   doneWords: 'between {low} and {high} % · took {time}',
-  stoppedWords: 'Stopped early; the best up to then is kept.',
   failed: 'The training did not finish',
   interrupted: 'The training was interrupted',
   interruptedWords: 'What was computed is kept: training again goes on from there.',
@@ -38,6 +37,12 @@ export default {
     tuned:
       'The adapted network is the model: {tuned} % of the validation pictures right, {head} % before (frozen).',
     head: 'The frozen network stays the model: adapting it got {tuned} % of the validation pictures right, frozen it gets {head} %.',
+    tunedAlone:
+      'The adapted network is the model. There were no validation pictures to compare it with the frozen one.',
+    headOnly: 'The frozen network stays the model: {head} % of the validation pictures right.',
+    headAlone: 'The frozen network stays the model.',
+    headByTraining:
+      'The frozen network stays the model: adapted, it got clearly fewer of its training pictures right.',
   },
   watched: 'What was noticed while it trained',
   verdict: { good: 'Good', attention: 'Worth a look', wrong: 'Wrong', skipped: 'Not judged' },

@@ -29,6 +29,8 @@ export interface NetworkDescription {
   rows: readonly LayerRow[]
   parameters: number
   statistics: number
+  /** Numbers that one picture becomes on its way through all layers. */
+  values: number
   problem: NetworkProblem | null
 }
 
@@ -59,12 +61,10 @@ export function describeNetwork(spec: NetworkSpec, classes?: number): NetworkDes
   })
   const total = (of: (row: LayerRow) => number): number => rows.reduce((sum, row) => sum + of(row), 0)
   const parameters = total((row) => row.parameters)
-  problem ??= tooLarge(
-    parameters,
-    total((row) => row.shape.reduce((a, b) => a * b, 1)),
-  )
+  const values = total((row) => row.shape.reduce((a, b) => a * b, 1))
+  problem ??= tooLarge(parameters, values)
   problem ??= wrongEnd(rows, classes)
-  return { rows, parameters, statistics: total((row) => row.statistics), problem }
+  return { rows, parameters, statistics: total((row) => row.statistics), values, problem }
 }
 
 /** @throws KestrelError `bad-request` with the first thing that does not fit. */
@@ -75,6 +75,22 @@ export function requireSound(spec: NetworkSpec, classes?: number): NetworkDescri
     throw new KestrelError('bad-request', message, { remedy })
   }
   return description
+}
+
+/**
+ * Refuses a training whose batches would not fit into memory, before anything is read.
+ * @param batch pictures per step, as many as there are at most.
+ * @throws KestrelError `bad-request`
+ */
+export function requireRoom(spec: NetworkSpec, batch: number): void {
+  const { values } = describeNetwork(spec)
+  if (values * batch <= networkLimits.batchValues) return
+  const most = Math.max(1, Math.floor(networkLimits.batchValues / values))
+  throw new KestrelError(
+    'bad-request',
+    `A batch of ${batch} pictures would become ${millions(values * batch)} numbers on its way through this network; Kestrel goes up to ${millions(networkLimits.batchValues)}.`,
+    { remedy: `Use a batch size of at most ${most}, smaller pictures, or fewer filters.` },
+  )
 }
 
 function inWords(error: unknown, layer: Layer, path: readonly number[]): NetworkProblem {

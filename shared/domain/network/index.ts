@@ -1,5 +1,5 @@
 export * from './spec.ts'
-export { describeNetwork, requireSound, withClasses } from './describe.ts'
+export { describeNetwork, requireRoom, requireSound, withClasses } from './describe.ts'
 export type { LayerRow, NetworkDescription, NetworkProblem } from './describe.ts'
 export { readNetworkSpec, writeNetworkSpec } from './file.ts'
 export { projectionOf, squeezedUnits } from './shape.ts'

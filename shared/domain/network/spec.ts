@@ -21,6 +21,8 @@ export const networkLimits = {
   parameters: 100_000_000,
   /** Numbers that one picture becomes on its way through all layers. */
   values: 64_000_000,
+  /** The same for a whole batch: 2.6 GB in 32 bits, and a training holds them twice. */
+  batchValues: 640_000_000,
 } as const
 
 /** How first weights are drawn; the bounds and their sources are in the trainer's `models/layers/initialisers.ts`. */

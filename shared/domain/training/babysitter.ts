@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { hasExploded, type Breakdown } from './explosion.ts'
 
 /**
  * Watches a training the way a teacher does: looks at the curves and says in words what is wrong and what to do. Pure:
@@ -25,9 +26,10 @@ export type TrainingCheck = z.infer<typeof trainingCheckSchema>
 
 export interface WatchedTraining {
   curve: readonly EpochFigures[]
-  classes: number
-  /** Whether numbers that are not finite stopped it. */
-  diverged: boolean
+  /** Training loss of a network that knows nothing (`guessingLoss`). */
+  guessing: number
+  /** What stopped it before its time, or null. The epoch that exploded is the last of the curve, where it was finished. */
+  broke: Breakdown | null
   /** Share right that the most frequent class alone would get. */
   majority: number
   /** Pictures to learn from and to judge by. */
@@ -35,8 +37,8 @@ export interface WatchedTraining {
   val: number
 }
 
-/** A loss this many times that of guessing has exploded. */
-const EXPLODED = 3
+/** After the first epoch a loss this many times that of guessing is a jump that no calm training makes. */
+const JUMPED = 3
 /** Epochs before anything is said about learning. */
 const ENOUGH_EPOCHS = 3
 /** Share right on training pictures below which a network has not learned them. */
@@ -56,8 +58,8 @@ export function checkTraining(training: WatchedTraining): TrainingCheck[] {
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 
-function finite({ diverged }: WatchedTraining): TrainingCheck {
-  return diverged
+function finite({ broke }: WatchedTraining): TrainingCheck {
+  return broke === 'diverged'
     ? {
         id: 'finite',
         verdict: 'wrong',
@@ -67,20 +69,44 @@ function finite({ diverged }: WatchedTraining): TrainingCheck {
     : { id: 'finite', verdict: 'good', message: 'All numbers stayed finite.' }
 }
 
-/** Cross-entropy of guessing is ln(classes): a network that knows nothing does not do worse for long. */
-function explosion({ curve, classes, diverged }: WatchedTraining): TrainingCheck {
+const calmer = 'The learning rate is too high; try a tenth of it, or clip the gradient.'
+
+/** A network that knows nothing does not do worse than guessing for long. */
+function explosion({ curve, guessing, broke }: WatchedTraining): TrainingCheck {
   const id = 'explosion'
-  if (curve.length === 0 && !diverged) return skipped(id, 'No epoch was finished.')
-  const guessing = Math.log(Math.max(2, classes))
-  const first = curve[0]?.trainLoss ?? Infinity
-  const worst = curve.find(
-    ({ trainLoss }, index) => index > 0 && trainLoss > EXPLODED * Math.max(guessing, first),
-  )
+  const [first] = curve
+  const last = curve.at(-1)
+  const guesses = `guessing has ${guessing.toPrecision(2)}`
+  if (broke === 'exploded')
+    return {
+      id,
+      verdict: 'wrong',
+      message:
+        last && hasExploded(worse(last), guessing)
+          ? `The loss exploded to ${worse(last).toPrecision(3)} in epoch ${last.step} (${guesses}) and the training was stopped. ${calmer}`
+          : `The loss exploded and the training was stopped. ${calmer}`,
+    }
+  if (!first || !last)
+    return skipped(id, broke ? 'Numbers that are not finite came first.' : 'No epoch was finished.')
+  if (hasExploded(worse(last), guessing))
+    return {
+      id,
+      verdict: 'wrong',
+      message: `The loss ended at ${worse(last).toPrecision(3)}, far above guessing (${guesses}). ${last.trainLoss > first.trainLoss ? calmer : 'The learning rate or the first weights are too large.'}`,
+    }
+  const beginning = Math.max(guessing, first.trainLoss)
+  const worst = curve.find(({ trainLoss }, index) => index > 0 && trainLoss > JUMPED * beginning)
   if (worst !== undefined)
     return {
       id,
       verdict: 'wrong',
-      message: `The loss jumped to ${worst.trainLoss.toPrecision(3)} in epoch ${worst.step} (guessing has ${guessing.toPrecision(2)}). The learning rate is too high; try a tenth of it, or clip the gradient.`,
+      message: `The loss jumped to ${worst.trainLoss.toPrecision(3)} in epoch ${worst.step} (${guesses}). ${calmer}`,
+    }
+  if (hasExploded(first.trainLoss, guessing))
+    return {
+      id,
+      verdict: 'attention',
+      message: `The loss of the first epoch was ${first.trainLoss.toPrecision(3)} (${guesses}) and came down again. A smaller learning rate, or smaller first weights, begin more calmly.`,
     }
   const jump = curve.find(
     ({ trainLoss }, index) =>
@@ -95,10 +121,12 @@ function explosion({ curve, classes, diverged }: WatchedTraining): TrainingCheck
       }
 }
 
-function learning({ curve, classes, majority, train }: WatchedTraining): TrainingCheck {
+/** The higher loss of an epoch: the update after its last step shows on validation first. */
+const worse = ({ trainLoss, valLoss }: EpochFigures): number => Math.max(trainLoss, valLoss ?? 0)
+
+function learning({ curve, guessing, majority, train }: WatchedTraining): TrainingCheck {
   const id = 'learning'
   if (curve.length < ENOUGH_EPOCHS) return skipped(id, `Fewer than ${ENOUGH_EPOCHS} epochs say too little.`)
-  const guessing = Math.log(Math.max(2, classes))
   const best = Math.min(...curve.map(({ trainLoss }) => trainLoss))
   const right = Math.max(...curve.map(({ trainAccuracy }) => trainAccuracy ?? 0))
   // Two standard errors above always saying the most frequent class.

@@ -3,6 +3,7 @@ import { KestrelError } from '../../errors/index.ts'
 import { augmentationSchema, presetAugmentation } from '../augmentation/index.ts'
 import {
   networkSpecSchema,
+  requireRoom,
   requireSound,
   scratchSize,
   templateNetwork,
@@ -38,7 +39,7 @@ export interface PlanFor {
 
 /**
  * The preset of a recipe with what a person changed.
- * @throws KestrelError `bad-request` when a network does not fit, or a change means nothing to the recipe.
+ * @throws KestrelError `bad-request` when a network does not fit, its batches are too large for memory, or a change means nothing to the recipe.
  */
 export function planGradients(
   { recipe, pictures, classes, labels }: PlanFor,
@@ -61,20 +62,23 @@ export function planGradients(
     optimiser && optimiser.kind !== preset.fitting.optimiser.kind
       ? usualLearningRate[optimiser.kind]
       : preset.fitting.learningRate
-  return {
-    fitting: parseFittingConfig({
-      ...changedFitting({ ...preset.fitting, learningRate: rate }, fitting),
-      ...(classWeights !== undefined && {
-        classWeights: weightsByClass(classWeights, classes, labels),
-      }),
+  const whole = parseFittingConfig({
+    ...changedFitting({ ...preset.fitting, learningRate: rate }, fitting),
+    ...(classWeights !== undefined && {
+      classWeights: weightsByClass(classWeights, classes, labels),
     }),
+  })
+  const own = network === undefined ? preset.network : networkFor(network, classes)
+  if (own !== null) requireRoom(own, Math.min(whole.batchSize, Math.max(1, pictures)))
+  return {
+    fitting: whole,
     augmentation:
       augmentation === undefined
         ? preset.augmentation
         : typeof augmentation === 'string'
           ? presetAugmentation(augmentation)
           : augmentation,
-    network: network === undefined ? preset.network : networkFor(network, classes),
+    network: own,
     topBlocks: topBlocks ?? preset.topBlocks,
   }
 }

@@ -37,7 +37,7 @@ export function readTrainingFile(text: string, recipe: Recipe): GradientChanges 
 export function requirePlan(recipe: Recipe, changes: GradientChanges): void {
   const { classWeights } = changes
   planGradients(
-    { recipe, pictures: 1000, classes: Array.isArray(classWeights) ? classWeights.length : 2 },
+    { recipe, pictures: 2, classes: Array.isArray(classWeights) ? classWeights.length : 2 },
     changes,
   )
 }

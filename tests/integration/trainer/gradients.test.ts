@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { PreparedBackbone, TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
-import { templateNetwork } from '#shared/domain/network/index.ts'
+import { networkSpecSchema, templateNetwork } from '#shared/domain/network/index.ts'
 import { preprocessingSchema } from '#shared/domain/preprocessing/index.ts'
 import { stratifiedSplit } from '#shared/domain/splits.ts'
 import { optimiserConfigSchema } from '#shared/domain/training/config.ts'
@@ -199,6 +199,17 @@ describe('from scratch', () => {
     }
   })
 
+  it('the passport names the engine that computed the numbers', async () => {
+    const network = networkSpecSchema.parse({
+      ...{ version: 1, name: 'toy', input: { width: 8, height: 8, channels: 3 } },
+      layers: [{ type: 'flatten' }, { type: 'fc', units: 3 }],
+    })
+    const asked = request('scratch', { epochs: 1, network }, { engine: 'reference' })
+    await (await trainer()).request(asked).answer
+    const passport = JSON.parse(readFileSync(join(asked.runDir, 'training.json'), 'utf8')) as object
+    expect(passport).toMatchObject({ engine: 'reference', device: 'cpu' })
+  })
+
   it('trains every template, and a network for grey pictures', async () => {
     const own = await trainer()
     const grey = templateNetwork('lenet-5', { size: 32, classes: 3, channels: 1 })
@@ -220,7 +231,7 @@ describe('fine-tuning', () => {
     const result = await own.request(asked).answer
     expect(result.kept).not.toBeNull()
     expect(result.kept!.tuned).toBe(true)
-    expect(result.kept!.tunedAccuracy).toBeGreaterThanOrEqual(result.kept!.headAccuracy)
+    expect(result.kept!.tunedAccuracy).toBeGreaterThanOrEqual(result.kept!.headAccuracy!)
     expectAnswers(result, await answersOf(own, asked))
     const passport = JSON.parse(readFileSync(join(asked.runDir, 'training.json'), 'utf8')) as object
     expect(passport).toMatchObject({ refitted: true, blocks: { learned: 1, of: expect.any(Number) } })
@@ -236,6 +247,48 @@ describe('fine-tuning', () => {
     result.test.probabilities.forEach((value, i) =>
       expect(value).toBeCloseTo(frozen.test.probabilities[i]!, 5),
     )
+    expectAnswers(result, await answersOf(own, asked))
+  })
+
+  it('without validation pictures has no figures, and finds out what the only update did to the network', async () => {
+    const own = await trainer()
+    const unjudged = (changes: GradientChanges): TrainRequest => {
+      const asked = request('fine-tune', { epochs: 1, topBlocks: 1, ...changes })
+      const images = asked.images.map((image) =>
+        image.split === 'val' ? { ...image, split: 'train' as const } : image,
+      )
+      return { ...asked, images }
+    }
+    const calm = await own.request(unjudged({})).answer
+    expect(calm.kept).toEqual({ tuned: true, headAccuracy: null, tunedAccuracy: null })
+    const asked = unjudged({
+      ...{ learningRate: 100, batchSize: 1024 },
+      optimiser: optimiserConfigSchema.parse({ kind: 'sgd' }),
+    })
+    const wrecked = await own.request(asked).answer
+    expect(wrecked.kept).toEqual({ tuned: false, headAccuracy: null, tunedAccuracy: null })
+    expectAnswers(wrecked, await answersOf(own, asked))
+    // The classifier on the frozen network is right about these pictures.
+    const labels = new Map(asked.images.map(({ id, label }) => [id, label]))
+    const right = [...wrecked.test.ids].filter((id, row) => {
+      const of = wrecked.test.probabilities.subarray(row * 3, row * 3 + 3)
+      return of.indexOf(Math.max(...of)) === labels.get(id)
+    })
+    expect(right.length / wrecked.test.ids.length).toBeGreaterThan(0.6)
+  })
+
+  it('whatever fails after the head is fitted leaves the frozen network as the model, and says why', async () => {
+    const own = await trainer()
+    const asked = request('fine-tune', { epochs: 1, topBlocks: 1 })
+    // A folder stands where the state of the training is to be written.
+    const checkpointDir = temporaryFolder()
+    mkdirSync(join(checkpointDir, 'selection.checkpoint'))
+    const result = await own.request({ ...asked, checkpointDir }).answer
+    expect(result.stopped).toMatchObject({
+      reason: 'error',
+      message: expect.stringMatching(/could not be adapted.*frozen network is the model/),
+    })
+    expect(result.kept).toMatchObject({ tuned: false, tunedAccuracy: null })
     expectAnswers(result, await answersOf(own, asked))
   })
 

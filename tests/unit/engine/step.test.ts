@@ -23,6 +23,7 @@ import type { Vectors } from '#trainer/loop/state.ts'
 import { buildNetwork } from '#trainer/models/layers/build.ts'
 
 const [size, classes] = [8, 3]
+const guessing = { training: Math.log(classes), judged: Math.log(classes) }
 
 /** One of everything that behaves otherwise in training: batch norm, dropout of units and of maps, a learned slope. */
 const spec = networkSpecSchema.parse({
@@ -89,6 +90,7 @@ async function trained(runner: StepRunner, epochs: number, hooks: Partial<FitHoo
       statisticsKeep: 0.9,
       averageDecay: () => 0.8,
       judge: null,
+      guessing,
       hooks: { shouldStop: () => false, onEpoch: () => undefined, ...hooks },
     })
   } finally {
@@ -282,6 +284,7 @@ describe('the loop', () => {
       learningRate: () => 0.01,
       statisticsKeep: 0.9,
       averageDecay: () => 0.8,
+      guessing,
       judge: () => {
         copies.push(runner.state.copy())
         return Promise.resolve({ loss: losses[copies.length - 1]!, accuracy: 0.5 })
@@ -293,7 +296,7 @@ describe('the loop', () => {
     expect(outcome.vectors).toEqual(copies[1])
   })
 
-  test('an explosion ends it with the last good numbers', async () => {
+  test('numbers that are not finite end it with the last good ones', async () => {
     const good = await trained(runnerOn(onnxEngine, 'sgd'), 1)
     const runner = runnerOn(onnxEngine, 'sgd')
     const outcome = await fit({
@@ -304,10 +307,130 @@ describe('the loop', () => {
       statisticsKeep: 0.9,
       averageDecay: () => 0.8,
       judge: null,
+      guessing,
       hooks: { shouldStop: () => false, onEpoch: () => undefined },
     })
     await runner.dispose()
     expect(outcome.stopped).toBe('diverged')
     expect(outcome.vectors).toEqual(good.vectors)
+  })
+
+  /** Adam on the network above, at one rate up to a step and at another from there on; judged by `losses`. */
+  async function wild(options: {
+    from: number
+    rate: number
+    epochs: number
+    losses?: readonly number[]
+    probed?: readonly number[]
+    hooks?: Partial<FitHooks>
+  }) {
+    const runner = new StepRunner(
+      onnxEngine,
+      network,
+      {
+        ...{ groups, clipNorm: null, average: false },
+        loss: { kind: 'cross-entropy', labelSmoothing: 0 },
+        optimiser: createOptimiser(optimiserConfigSchema.parse({ kind: 'adam' })),
+      },
+      7,
+    )
+    const told = (losses: readonly number[]) => {
+      let asked = 0
+      return () => Promise.resolve({ loss: losses[asked++]!, accuracy: 0.5 })
+    }
+    try {
+      return await fit({
+        runner,
+        epochs: options.epochs,
+        batches,
+        learningRate: (step) => (step < options.from ? 0.01 : options.rate),
+        statisticsKeep: 0.9,
+        averageDecay: () => 0,
+        judge: options.losses ? told(options.losses) : null,
+        ...(options.probed && { probe: told(options.probed) }),
+        guessing,
+        hooks: { shouldStop: () => false, onEpoch: () => undefined, ...options.hooks },
+      })
+    } finally {
+      await runner.dispose()
+    }
+  }
+
+  test('a finite explosion ends it too, under its own name and with its epoch in the curve', async () => {
+    const calm = await wild({ from: 99, rate: 0.01, epochs: 1, losses: [1] })
+    const outcome = await wild({ from: 4, rate: 300, epochs: 6, losses: [1, 900] })
+    expect(outcome.stopped).toBe('exploded')
+    expect(outcome.curve.map(({ step }) => step)).toEqual([1, 2])
+    expect(outcome.epoch).toBe(1)
+    expect(outcome.vectors).toEqual(calm.vectors)
+  })
+
+  test('in the first epoch there is nothing to keep, and the curve says why', async () => {
+    const seen: number[] = []
+    const hooks: Partial<FitHooks> = { onEpoch: ({ trainLoss }) => seen.push(trainLoss) }
+    const exploding = wild({ from: 0, rate: 300, epochs: 6, losses: [900], hooks })
+    await expect(exploding).rejects.toMatchObject({
+      ...{ code: 'training-diverged', how: 'exploded' },
+      message: expect.stringContaining('exploded'),
+      curve: [{ step: 1 }],
+    })
+    expect(seen).toHaveLength(1)
+  })
+
+  test('an epoch that validation finds far above guessing is not kept, and may be a beginning', async () => {
+    const outcome = await wild({ from: 99, rate: 0.01, epochs: 3, losses: [400, 3, 2] })
+    expect(outcome).toMatchObject({ stopped: null, epoch: 3, best: { epoch: 3, loss: 2 } })
+    await expect(wild({ from: 99, rate: 0.01, epochs: 2, losses: [400, 300] })).rejects.toMatchObject({
+      how: 'exploded',
+    })
+  })
+
+  test('where nobody judges, looking at training pictures finds what the last update did', async () => {
+    const one = await wild({ from: 99, rate: 0.01, epochs: 1, probed: [1.1, 1] })
+    const exploded = await wild({ from: 99, rate: 0.01, epochs: 2, probed: [1.1, 1, 900] })
+    expect(exploded).toMatchObject({
+      ...{ stopped: 'exploded', epoch: 1, before: { loss: 1.1 }, best: { epoch: 1, loss: 1 } },
+      curve: [{ valLoss: null }, { valLoss: null }],
+    })
+    expect(exploded.vectors).toEqual(one.vectors)
+    const diverged = await wild({ from: 99, rate: 0.01, epochs: 2, probed: [1.1, 1, Number.NaN] })
+    expect(diverged).toMatchObject({ stopped: 'diverged', epoch: 1 })
+    const nothing = wild({ from: 99, rate: 0.01, epochs: 1, probed: [1.1, Number.NaN] })
+    await expect(nothing).rejects.toMatchObject({ how: 'diverged' })
+    // Not the best by what was looked at, which learned from these pictures, but the last.
+    const later = await wild({ from: 99, rate: 0.01, epochs: 2, probed: [1.1, 1, 1.05] })
+    expect(later).toMatchObject({ stopped: null, epoch: 2 })
+  })
+
+  test('killed after the checkpoint of its last epoch, early stopping ends it there again', async () => {
+    let kept: { fingerprint: string; progress: Progress; vectors: Vectors } | null = null
+    const judged = [3, 2, 2.5, 2.6, 1, 0.5]
+    const run = async (load: FitHooks['load']) => {
+      const runner = runnerOn(onnxEngine)
+      let asked = 0
+      const outcome = await fit({
+        ...{ runner, batches, guessing, epochs: 6, statisticsKeep: 0.9 },
+        learningRate: () => 0.01,
+        averageDecay: () => 0.8,
+        judge: () => Promise.resolve({ loss: judged[asked++]!, accuracy: 0 }),
+        isDone: (curve) => curve.length === 4,
+        hooks: {
+          shouldStop: () => false,
+          onEpoch: () => undefined,
+          ...(load && { load }),
+          save: (progress, vectors) => {
+            kept = { fingerprint: '', progress, vectors }
+            return Promise.resolve()
+          },
+        },
+      })
+      await runner.dispose()
+      return outcome
+    }
+    const whole = await run(undefined)
+    const resumed = await run(() => Promise.resolve(kept))
+    expect(whole).toMatchObject({ stopped: 'early', epoch: 2 })
+    expect(resumed).toMatchObject({ stopped: 'early', epoch: 2, curve: whole.curve })
+    expect(resumed.vectors).toEqual(whole.vectors)
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createRandom } from '#shared/domain/random.ts'
 import { GraphBuilder } from '../../../electron/trainer/graph/builder.ts'
+import { requireOpenBatch } from '../../../electron/trainer/graph/open-batch.ts'
 import { float32, int64s } from '../../../electron/trainer/graph/tensor.ts'
 import { int, ints } from '../../../electron/trainer/graph/types.ts'
 import type { DataType, Dimension, Graph } from '../../../electron/trainer/graph/types.ts'
@@ -130,6 +131,44 @@ describe('where features are taken', () => {
     const { graph } = cut(net.done(net.op('GlobalAveragePool', [map])))
     expect(graph.inputs[0]).toEqual({ name: 'input', type: 'float32', shape: ['batch', 3, size, size] })
     expect(graph.outputs[0]?.shape).toEqual(['batch', 4])
+  })
+
+  test.each<{ how: string; targets: number[][] }>([
+    { how: 'as a number', targets: [[1, 24]] },
+    { how: 'as a number beside a size that is worked out', targets: [[1, -1]] },
+    {
+      how: 'twice, one behind the other',
+      targets: [
+        [1, 6, 4],
+        [1, 24],
+      ],
+    },
+  ])('a batch of one that reshapes say $how is opened up, too', async ({ targets }) => {
+    const net = new Net([1, 3, size, size])
+    const pooled = net.op('GlobalAveragePool', [net.conv(net.x, 3, 24)])
+    const flat = targets.reduce(
+      (x, target) => net.op('Reshape', [x, net.list(...target)], {}, 'flat'),
+      pooled,
+    )
+    const dense = net.op('Relu', [net.op('Gemm', [flat, net.w(24, 8)])])
+    const graph = net.done(net.op('Gemm', [dense, net.w(8, 5)]))
+    const open = fixInput(graph).graph
+    expect(() => requireOpenBatch(open)).not.toThrow()
+    const pixels = 3 * size ** 2
+    const pictures = Float32Array.from({ length: 3 * pixels }, () => random.normal(0, 1))
+    const together = await runGraph(open, pictures, [3, 3, size, size])
+    for (const at of [0, 1, 2]) {
+      const picture = pictures.slice(at * pixels, (at + 1) * pixels)
+      const alone = await runGraph(graph, picture, [1, 3, size, size])
+      expect(largestDifference(together.data.slice(at * 5, at * 5 + 5), alone.data)).toBeLessThan(1e-5)
+    }
+  })
+
+  test('a reshape that cannot be opened is named before a training', () => {
+    const net = new Net([1, 3, size, size])
+    const turned = net.op('Transpose', [net.conv(net.x, 3, 8)], { perm: ints([1, 0, 2, 3]) })
+    const graph = net.done(net.op('Reshape', [turned, net.list(1, 8 * size ** 2)], {}, 'scrambles'))
+    expect(() => requireOpenBatch(fixInput(graph).graph)).toThrow(/fixed number of pictures.*scrambles/)
   })
 
   test('files of an older operator set come out in the current one', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   describeNetwork,
+  requireRoom,
   networkSpecSchema,
   requireSound,
   templateIds,
@@ -9,6 +10,8 @@ import {
   type NetworkSpec,
   type NetworkSpecInput,
 } from '#shared/domain/network/index.ts'
+import { networkLimits } from '#shared/domain/network/spec.ts'
+import { planGradients } from '#shared/domain/training/presets.ts'
 
 const network = (layers: NetworkSpecInput['layers'], size = 64): NetworkSpec =>
   networkSpecSchema.parse({ version: 1, name: 'net', input: { width: size, height: size }, layers })
@@ -94,6 +97,36 @@ describe('what a network looks like', () => {
       ['8192', 2 * 8192, 2 * 8192],
       ['2', 2 * 8192, 0],
     ])
+  })
+
+  test('refuses batches that would not fit into memory, and says how many pictures would', () => {
+    // 2 × 16 maps of 64 × 64, and the answers.
+    const spec = network([
+      { type: 'conv', filters: 16, size: 3 },
+      { type: 'activation', function: 'relu' },
+      { type: 'global-pool' },
+      { type: 'fc', units: 2 },
+    ])
+    const { values } = describeNetwork(spec)
+    expect(values).toBe(2 * 16 * 64 * 64 + 16 + 2)
+    const most = Math.floor(networkLimits.batchValues / values)
+    expect(() => requireRoom(spec, most)).not.toThrow()
+    expect(() => requireRoom(spec, most + 1)).toThrow(
+      expect.objectContaining({
+        code: 'bad-request',
+        remedy: expect.stringContaining(`at most ${most}`),
+      }),
+    )
+    const wide = network([
+      { type: 'conv', filters: 4096, size: 3 },
+      { type: 'global-pool' },
+      { type: 'fc', units: 2 },
+    ])
+    const plan = (pictures: number) =>
+      planGradients({ recipe: 'scratch', pictures, classes: 2 }, { network: wide, batchSize: 64 })
+    expect(() => plan(1000)).toThrow(/A batch of 64 pictures would become 1074 million numbers/)
+    // No batch holds more pictures than there are.
+    expect(() => plan(20)).not.toThrow()
   })
 
   test('stops at the first layer that does not fit, and says which, why and what would help', () => {

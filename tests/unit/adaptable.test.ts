@@ -1,0 +1,63 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { preprocessingSchema } from '#shared/domain/preprocessing/index.ts'
+import { planGradients } from '#shared/domain/training/presets.ts'
+import { GraphBuilder } from '#trainer/graph/builder.ts'
+import { writeOnnx } from '#trainer/graph/onnx/index.ts'
+import { float32, scalar } from '#trainer/graph/tensor.ts'
+import { int } from '#trainer/graph/types.ts'
+import { openAdaptable } from '#trainer/loop/adaptable.ts'
+import { temporaryFolder } from '../helpers/folders.ts'
+
+/** Features of a picture: one convolution (or none), then whatever `above` writes, then the mean over the map. */
+function backboneWith(above: (b: GraphBuilder, x: string) => string, { learns = true } = {}): string {
+  const b = new GraphBuilder('own')
+  const input = b.input({ name: 'input', type: 'float32', shape: ['batch', 3, 8, 8] })
+  const kernel = b.constant('kernel', float32([3, 3, 1, 1], [1, 0, 0, 0, 1, 0, 0, 0, 1]))
+  const x = above(b, learns ? b.node('Conv', [input, kernel]) : input)
+  const flat = b.node('Flatten', [b.node('GlobalAveragePool', [x])], { axis: int(1) })
+  b.output(flat, { name: 'features', type: 'float32', shape: ['batch', 3] })
+  const file = join(temporaryFolder(), 'backbone.onnx')
+  writeFileSync(file, writeOnnx(b.build()))
+  return file
+}
+
+const open = (onnxPath: string) =>
+  openAdaptable({
+    backbone: {
+      ...{ id: 'own', sha256: '', onnxPath, featureLength: 3 },
+      preprocessing: preprocessingSchema.parse({
+        ...{ version: 1, size: { width: 8, height: 8 }, fit: 'stretch', filter: 'pillow-bilinear' },
+        ...{ background: [255, 255, 255], channelOrder: 'RGB', mean: [0, 0, 0], divisor: [1, 1, 1] },
+        jpegScaledDecode: false,
+      }),
+    },
+    gradients: planGradients({ recipe: 'fine-tune', pictures: 40, classes: 2 }, {}),
+    classes: ['a', 'b'],
+    seed: 1,
+  })
+
+describe('whether the top of a backbone can learn', () => {
+  it('is known before any picture is read', async () => {
+    const { parts, learned } = await open(backboneWith((b, x) => b.node('Relu', [x])))
+    expect(learned).toBe(1)
+    expect(parts.tail.parameters).not.toHaveLength(0)
+  })
+
+  it('names the operator that stands in the way, and what to do', async () => {
+    const modulo = backboneWith((b, x) => b.node('Mod', [x, b.constant('two', scalar(2))], { fmod: int(1) }))
+    await expect(open(modulo)).rejects.toMatchObject({
+      ...{ code: 'operator-unsupported', message: expect.stringContaining('"Mod"') },
+      remedy: expect.stringContaining('Quick'),
+    })
+  })
+
+  it('says so where no layer could learn', async () => {
+    const nothing = backboneWith((b, x) => b.node('Relu', [x]), { learns: false })
+    await expect(open(nothing)).rejects.toMatchObject({
+      ...{ code: 'backbone-unsupported', message: expect.stringContaining('No layer') },
+      remedy: expect.stringContaining('Quick'),
+    })
+  })
+})
