@@ -1,114 +1,16 @@
-import { parseArgs } from 'node:util'
-import type { ParseArgsOptionsConfig } from 'node:util'
 import { labelRules } from '#shared/contract/projects.ts'
-import type { LabelRule } from '#shared/contract/projects.ts'
 import { exportFormats, headObjectives, recipes, trainingEngines } from '#shared/contract/trainer.ts'
-import type { ExportFormat, HeadObjective, Recipe, TrainingEngine } from '#shared/contract/trainer.ts'
+import type { ExportFormat } from '#shared/contract/trainer.ts'
 import { augmentationPresets } from '#shared/domain/augmentation/index.ts'
 import type { SplitFractions } from '#shared/domain/splits.ts'
 import { optimiserConfigSchema, optimiserKinds } from '#shared/domain/training/config.ts'
 import { inWords } from '#shared/domain/training/limits.ts'
 import { learningRateLimit } from '#shared/domain/training/optimisers.ts'
-import type { GradientChanges } from '#shared/domain/training/presets.ts'
+import type { Command, RunCommand } from './command.ts'
 import { commandNames } from './help.ts'
 import type { CommandName } from './help.ts'
-
-/** Wrong usage: exit code 2, one line and where to read more. */
-export class UsageError extends Error {
-  readonly command: CommandName | null
-
-  constructor(command: CommandName | null, message: string) {
-    super(message)
-    this.name = 'UsageError'
-    this.command = command
-  }
-}
-
-export interface RunCommand {
-  name: 'run'
-  folder: string
-  out: string
-  backbone: string | null
-  /** Null: `head` when a backbone is there, else `scratch`. */
-  recipe: Recipe | null
-  seed: number
-  split: SplitFractions
-  /** 0: no folds. */
-  folds: number
-  testFolder: string | null
-  /** Null: what fits the folders best. */
-  labels: LabelRule | null
-  exports: ExportFormat[]
-  /** What differs from the recipe's preset. */
-  changes: Omit<GradientChanges, 'network'>
-  /** What the head on the backbone makes small. */
-  head: HeadObjective
-  /** A template's name, or a file with a network written down. */
-  network: string | null
-  /** A file with any part of the settings of a training by gradients; `changes` win over it. */
-  training: string | null
-  engine: TrainingEngine
-  json: boolean
-}
-export interface ResumeCommand {
-  name: 'resume'
-  folder: string
-  json: boolean
-}
-export interface GradcheckCommand {
-  name: 'gradcheck'
-  /** Only cases whose name contains this. */
-  only: string | null
-  engine: TrainingEngine
-  json: boolean
-}
-export interface PredictCommand {
-  name: 'predict'
-  paths: string[]
-  model: string
-  csv: string | null
-  sortInto: string | null
-  json: boolean
-}
-export interface FeaturesCommand {
-  name: 'features'
-  folder: string
-  backbone: string
-  out: string
-  json: boolean
-}
-export interface ServeCommand {
-  name: 'serve'
-  /** 0: any free one. */
-  port: number
-  project: string | null
-  /** Also open the address in the default browser. */
-  open: boolean
-}
-export interface DoctorCommand {
-  name: 'doctor'
-  json: boolean
-}
-export interface BackbonesCommand {
-  name: 'backbones'
-  action: { kind: 'list' } | { kind: 'add'; file: string } | { kind: 'get'; id: string }
-  json: boolean
-}
-export interface HelpCommand {
-  name: 'help'
-  topic: CommandName | null
-}
-export type Command =
-  | RunCommand
-  | ResumeCommand
-  | GradcheckCommand
-  | PredictCommand
-  | FeaturesCommand
-  | ServeCommand
-  | DoctorCommand
-  | BackbonesCommand
-  | HelpCommand
-  | { name: 'version' }
+import { none, oneOf, only, read, required, UsageError, wholeNumber } from './reading.ts'
+import type { Wrong } from './reading.ts'
 
 const isCommandName = (word: string): word is CommandName => commandNames.some((name) => name === word)
 
@@ -283,59 +185,6 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
         return { name: 'backbones', action: { kind: 'get', id: only(rest, 'ID', wrong) }, json }
     }
   },
-}
-
-type Wrong = (message: string) => UsageError
-
-/** parseArgs, with its complaints turned into one plain line. */
-function read<T extends ParseArgsOptionsConfig>(command: CommandName, argv: string[], options: T) {
-  const wrong: Wrong = (message) => new UsageError(command, message)
-  const parse = () => parseArgs({ args: argv, options, strict: true, allowPositionals: true })
-  try {
-    const { values, positionals } = parse()
-    return { values, positionals, wrong }
-  } catch (error) {
-    const code = error instanceof TypeError && 'code' in error ? error.code : undefined
-    if (typeof code !== 'string' || !code.startsWith('ERR_PARSE_ARGS') || !(error instanceof Error))
-      throw error
-    const option = /'(-[^'\s]*)/.exec(error.message)?.[1] ?? ''
-    throw wrong(
-      code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
-        ? `There is no option ${option}.`
-        : options[option.replace(/^-+/, '').split(',')[0] ?? '']?.type === 'boolean'
-          ? `${option} takes no value.`
-          : `${option.replace(/,$/, '')} needs a value.`,
-    )
-  }
-}
-
-function required(value: string | undefined, what: string, wrong: Wrong): string {
-  if (value === undefined || value === '') throw wrong(`${what} is missing.`)
-  return value
-}
-
-function only(positionals: readonly string[], what: string, wrong: Wrong): string {
-  const [value, extra] = positionals
-  if (value === undefined || value === '') throw wrong(`${what} is missing.`)
-  if (extra !== undefined) throw wrong(`One ${what} is enough, found also "${extra}".`)
-  return value
-}
-
-function none(positionals: readonly string[], wrong: Wrong): void {
-  if (positionals[0] !== undefined) throw wrong(`"${positionals[0]}" is not expected here.`)
-}
-
-function oneOf<T extends string>(allowed: readonly T[], value: string, what: string, wrong: Wrong): T {
-  const found = allowed.find((each) => each === value)
-  if (found === undefined) throw wrong(`${what} is one of ${allowed.join(', ')}; "${value}" is not.`)
-  return found
-}
-
-function wholeNumber(text: string, what: string, low: number, high: number, wrong: Wrong): number {
-  const value = /^\d+$/.test(text) ? Number(text) : NaN
-  if (!(value >= low && value <= high))
-    throw wrong(`${what} is a whole number from ${low} to ${high}, not "${text}".`)
-  return value
 }
 
 function foldsOf(text: string | undefined, wrong: Wrong): number {

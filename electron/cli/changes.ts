@@ -4,7 +4,7 @@ import { combined } from '#shared/domain/training/changes.ts'
 import type { GradientChanges } from '#shared/domain/training/changes.ts'
 import { readTrainingFile, requirePlan } from '#shared/domain/training/training-file.ts'
 import { KestrelError } from '#shared/errors/index.ts'
-import type { RunCommand } from './arguments.ts'
+import type { RunCommand } from './command.ts'
 
 /**
  * What a command wants otherwise than the preset: the file of the training, the network, and single options, which win.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { UsageError, parseCommand } from '../../electron/cli/arguments.ts'
+import { parseCommand } from '../../electron/cli/arguments.ts'
+import { UsageError } from '../../electron/cli/reading.ts'
 import { commandNames, topics } from '../../electron/cli/help.ts'
 
 const parse = (text: string) => parseCommand(text.split(' ').filter(Boolean))

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Backbone } from '#shared/contract/use.ts'
 import { fromWire } from '#shared/errors/index.ts'
-import type { BackbonesCommand } from '../arguments.ts'
+import type { BackbonesCommand } from '../command.ts'
 import type { CliContext } from '../context.ts'
 import { followJob, withStudio } from '../studio.ts'
 

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { arch, availableParallelism, freemem, platform, release, totalmem } from 'node:os'
 import { logsFolder } from '#shared/util/home.ts'
-import type { DoctorCommand } from '../arguments.ts'
+import type { DoctorCommand } from '../command.ts'
 import type { CliContext } from '../context.ts'
 import { withStudio } from '../studio.ts'
 

@@ -4,7 +4,7 @@ import { checkGradients } from '#trainer/autodiff/gradient-check.ts'
 import type { GradientVerdict } from '#trainer/autodiff/gradient-check.ts'
 import { gradientCheckSuite } from '#trainer/autodiff/gradient-suite/index.ts'
 import { engineFor } from '#trainer/engines/choose.ts'
-import type { GradcheckCommand } from '../arguments.ts'
+import type { GradcheckCommand } from '../command.ts'
 import type { CliContext } from '../context.ts'
 
 interface CheckedCase {

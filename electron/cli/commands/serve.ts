@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { openLoopbackDoor } from '#studio/server/doors.ts'
-import type { ServeCommand } from '../arguments.ts'
+import type { ServeCommand } from '../command.ts'
 import { openInBrowser } from '../browser.ts'
 import type { CliContext } from '../context.ts'
 import { withStudio } from '../studio.ts'
