@@ -46,7 +46,10 @@ async function textOf(file: string): Promise<string> {
         cause: error,
       })
     if (code === 'EISDIR')
-      throw new KestrelError('bad-request', `${file} is a folder, not a file.`, { cause: error })
+      throw new KestrelError('file-unreadable', `${file} is a folder and not a file.`, {
+        remedy: 'Name the file itself.',
+        cause: error,
+      })
     throw error
   }
 }
