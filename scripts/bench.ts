@@ -66,10 +66,11 @@ const readRecords = (): BenchRecord[] =>
 
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2)
-  const files = readdirSync(folder)
-    .filter((name) => name.endsWith('.bench.ts'))
-    .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
-    .sort()
+  const all = readdirSync(folder).filter((name) => name.endsWith('.bench.ts'))
+  // A whole name means that file alone: "accuracy" is part of another one's.
+  const matches = (name: string, part: string): boolean =>
+    all.includes(`${part}.bench.ts`) ? name === `${part}.bench.ts` : name.includes(part)
+  const files = all.filter((name) => wanted.length === 0 || wanted.some((part) => matches(name, part))).sort()
   if (files.length === 0) throw new Error(`no bench matches ${wanted.join(' ')}`)
 
   const [cpu] = cpus()

@@ -4,13 +4,16 @@ import type { Bench, BenchResult } from './types.ts'
 
 const BACKBONE = 'mobilenet_v2_1.0_224'
 const FOLDS = 10
-/** What the issue asks for, and what scikit-learn reaches on Keras' features of the same files. */
+/** What is wanted, and what scikit-learn reaches with its best regularisation on Keras' features of the same files. */
 const sets = [
-  { name: 'flowers5', atLeast: 0.85, sklearn: 0.87 },
-  { name: 'trashnet6', atLeast: 0.79, sklearn: 0.807 },
-  { name: 'sign-digits10', atLeast: 0.935, sklearn: 0.942 },
-  { name: 'magnetic-tile6', atLeast: 0.9, sklearn: 0.917 },
+  { name: 'flowers5', atLeast: 0.86, sklearn: 0.87 },
+  { name: 'trashnet6', atLeast: 0.8, sklearn: 0.807 },
+  { name: 'sign-digits10', atLeast: 0.94, sklearn: 0.942 },
+  { name: 'magnetic-tile6', atLeast: 0.91, sklearn: 0.917, balanced: { atLeast: 0.84, sklearn: 0.854 } },
+  // A small set of two alike classes: its interval says how little the figure does.
+  { name: 'caltech-boats' },
 ]
+const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
 
 /** Pooled accuracy of K folds with a frozen backbone. */
 export const run: Bench = async ({ shared, temporary, say }) => {
@@ -18,7 +21,7 @@ export const run: Bench = async ({ shared, temporary, say }) => {
   if (!backbones) return []
   const results: BenchResult[] = []
   const folder = await temporary()
-  for (const { name, atLeast, sklearn } of sets) {
+  for (const { name, atLeast, sklearn, balanced } of sets) {
     const data = shared(`data/${name}`)
     if (!data) continue
     say(name)
@@ -27,15 +30,29 @@ export const run: Bench = async ({ shared, temporary, say }) => {
       { KESTREL_HOME: join(folder, 'home'), KESTREL_BACKBONES: backbones },
     )
     if (!result.folds) throw new Error('no folds in the result')
+    const { pooled, mean, sd } = result.folds
+    const [low, high] = pooled.accuracy_ci95
+    const group = 'Accuracy: frozen backbone, cross-validation'
+    const reference = (value: number) => ({ name: 'scikit-learn on Keras features', value, unit: '' })
     results.push({
-      group: 'Accuracy: frozen backbone, cross-validation',
+      group,
       name,
-      value: result.folds.pooled.accuracy,
+      value: pooled.accuracy,
       unit: '',
-      target: { atLeast },
-      reference: { name: 'scikit-learn on Keras features', value: sklearn, unit: '' },
-      note: `${FOLDS} folds over ${result.split.train + result.split.val} pictures, ${BACKBONE}; fold mean ${result.folds.mean.toFixed(3)}, deviation ${result.folds.sd.toFixed(3)}; macro F1 ${result.folds.pooled.macro_f1.toFixed(3)}; ${seconds.toFixed(0)} s`,
+      ...(atLeast === undefined ? {} : { target: { atLeast } }),
+      ...(sklearn === undefined ? {} : { reference: reference(sklearn) }),
+      note: `${FOLDS} folds over ${result.split.train + result.split.val} pictures, ${BACKBONE}; 95 % interval ${percent(low)} to ${percent(high)}; fold mean ${mean.toFixed(3)}, deviation ${sd.toFixed(3)}; macro F1 ${pooled.macro_f1.toFixed(3)}; ${seconds.toFixed(0)} s`,
     })
+    if (balanced)
+      results.push({
+        group,
+        name: `${name}: balanced accuracy`,
+        value: pooled.per_class.reduce((sum, { recall }) => sum + recall, 0) / pooled.per_class.length,
+        unit: '',
+        target: { atLeast: balanced.atLeast },
+        reference: reference(balanced.sklearn),
+        note: 'mean of the recalls of the classes',
+      })
   }
   return results
 }

@@ -61,18 +61,20 @@ export class HeadProblem {
   /** Evaluations so far, of any model. */
   evaluations = 0
   private readonly fit: OnnxSession
-  private readonly predict: OnnxSession
+  /** Opened when probabilities are first asked for: many problems are only fitted. */
+  private predict: Promise<OnnxSession> | null = null
+  private readonly threads: number
   private readonly constants: Record<string, Tensor>
   private readonly targets: Float32Array
   private weightsOfRows: { sets: readonly RowSet[]; tensor: Tensor } | null = null
 
   private constructor(
-    sessions: { fit: OnnxSession; predict: OnnxSession },
+    { fit, threads }: { fit: OnnxSession; threads: number },
     shape: { rows: number; features: number; classes: number; objective: HeadObjective },
     constants: Record<string, Tensor>,
   ) {
-    this.fit = sessions.fit
-    this.predict = sessions.predict
+    this.fit = fit
+    this.threads = threads
     this.objective = shape.objective
     this.rows = shape.rows
     this.features = shape.features
@@ -95,8 +97,7 @@ export class HeadProblem {
     if (turned) constants['turned'] = await turn(constants['features']!, threads)
     const graph = lossAndGradient(objective, classes, turned)
     const fit = await OnnxSession.open(writeOnnx(graph), { threads })
-    const predict = await OnnxSession.open(writeOnnx(probabilitiesGraph()), { threads })
-    const problem = new HeadProblem({ fit, predict }, { rows, features, classes, objective }, constants)
+    const problem = new HeadProblem({ fit, threads }, { rows, features, classes, objective }, constants)
     labels.forEach((label, row) => problem.relabel(row, label))
     return problem
   }
@@ -185,7 +186,9 @@ export class HeadProblem {
     if (count === 0) return new Float32Array(0)
     const softmax = asSoftmax(this.objective, point)
     const weights = this.classes * this.features
-    const outputs = await this.predict.run({
+    this.predict ??= OnnxSession.open(writeOnnx(probabilitiesGraph()), { threads: this.threads })
+    const predict = await this.predict
+    const outputs = await predict.run({
       features: float32([count, this.features], x),
       weights: float32([this.classes, this.features], new Float32Array(softmax.subarray(0, weights))),
       bias: float32([this.classes], new Float32Array(softmax.subarray(weights))),
@@ -195,7 +198,7 @@ export class HeadProblem {
 
   async dispose(): Promise<void> {
     await this.fit.dispose()
-    await this.predict.dispose()
+    await (await this.predict)?.dispose()
   }
 
   private rowWeights(sets: readonly RowSet[]): Tensor {
