@@ -104,6 +104,27 @@ function expectAnswers(result: TrainResult, answers: ReadonlyMap<number, Float32
   )
 }
 
+/** Leaks of a batch per step would be several times as much. */
+const STEADY_MB = 40
+
+it.skipIf(process.platform !== 'linux').each([
+  ['scratch', { epochs: 70, network: 'small-cnn' }],
+  ['fine-tune', { epochs: 70, topBlocks: 1 }],
+] as const)('%s takes as much memory after 70 epochs as after 20', async (recipe, changes) => {
+  const own = await trainer()
+  const residentMb = (): number =>
+    Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${own.child.pid}/status`, 'utf8'))![1]) / 1000
+  const seen = new Map<number, number>()
+  await own.request(request(recipe, { ...changes, batchSize: 8 }), (message) => {
+    if (message.type === 'metric') seen.set(message.metric.step, residentMb())
+  }).answer
+  // The least of several epochs: what is collected a little later is no leak.
+  const least = (first: number, last: number): number =>
+    Math.min(...[...seen].filter(([epoch]) => epoch >= first && epoch <= last).map(([, size]) => size))
+  expect(seen.size).toBeGreaterThanOrEqual(70)
+  expect(least(60, 70) - least(15, 25)).toBeLessThan(STEADY_MB)
+})
+
 describe('from scratch', () => {
   it('killed after some epochs, it goes on and ends where the uninterrupted one ends', async () => {
     const settings: GradientChanges = { epochs: 6, network: 'lenet-5' }
