@@ -52,10 +52,16 @@ afterAll(async () => {
   await browser?.close()
 })
 
-/** What the window showed when a test failed, for the eye. */
+/** What the window showed when a test failed: as a picture where one is asked for, and in words behind the message. */
 afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail') return
   const folder = process.env['KESTREL_TEST_PICTURES']
-  if (folder && task.result?.state === 'fail') await page.screenshot({ path: join(folder, `${task.id}.png`) })
+  if (folder) await page.screenshot({ path: join(folder, `${task.id}.png`) })
+  const shown = (await page.locator('main, [role=status], [role=alert]').allInnerTexts()).join(' | ')
+  for (const error of task.result.errors ?? []) {
+    const [first = '', ...rest] = (error.stack ?? error.message).split('\n')
+    error.stack = [first, `The page showed: ${shown.replace(/\s+/g, ' ').slice(0, 280)}`, ...rest].join('\n')
+  }
 })
 
 describe('from training to taking the model away', () => {
