@@ -75,6 +75,7 @@ A file for --training names what should be otherwise, for example:
   classWeights       none, balanced, a list in the order of the labels, or a number by label
   regularisation     l1, l2, weightDecay, clipNorm, averageDecay, mixup, cutmix, earlyStopping { monitor, patience, minDelta }
   epochs, batchSize, topBlocks, augmentation (a preset's name or changes written down), network
+  unfreezeAtOnce     fine-tune: true lets the blocks learn under a classifier that knows nothing yet; mostly worse
 
 A name that is not known, or a number out of its range, is refused with its place and what may stand there.`,
   resume: `kestrel resume DIR [--json]

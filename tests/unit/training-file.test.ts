@@ -65,11 +65,12 @@ describe('the file of a training', () => {
         epochs: 3,
         augmentation: { flipHorizontal: { probability: 0.5 } },
         topBlocks: 2,
+        unfreezeAtOnce: true,
       },
       'fine-tune',
     )
     expect(gradientChangesSchema.parse(JSON.parse(JSON.stringify(all)))).toEqual(all)
-    const { fitting, augmentation, topBlocks } = planGradients(
+    const { fitting, augmentation, topBlocks, unfreezeAtOnce } = planGradients(
       { ...tune, labels: ['aster', 'daisy', 'rose'] },
       all,
     )
@@ -88,6 +89,8 @@ describe('the file of a training', () => {
       fill: [128, 128, 128],
     })
     expect(topBlocks).toBe(2)
+    expect(unfreezeAtOnce).toBe(true)
+    expect(planGradients(tune, {})).not.toHaveProperty('unfreezeAtOnce')
   })
 
   it('takes presets of augmentations and templates of networks by name', () => {
@@ -149,6 +152,7 @@ describe('the file of a training', () => {
     [{ classWeights: [0, 0] }, 'All class weights are 0'],
     [{ topBlocks: 0 }, 'must be a whole number from 1 to 1000'],
     [{ topBlocks: 2 }, 'there are no top blocks'],
+    [{ unfreezeAtOnce: true }, 'nothing is frozen that could be unfrozen'],
     [{ groupRates: { base: 0.1 } }, 'From scratch the whole network learns at one rate'],
     [{ groupRates: { bass: 0.1 } }, '"groupRates": there is no setting "bass"; did you mean "base"?'],
     [{ loss: { kind: 'hinge' }, regularisation: { mixup: 0.2 } }, 'needs the loss "cross-entropy"'],

@@ -117,8 +117,11 @@ export class Tuning {
     const known = this.learners.get(which)
     if (known) return known
     const { request, data } = this
-    const { fitting, augmentation } = request.gradients!
-    const network = attachHead(this.parts, linearHead(this.head, which))
+    const { fitting, augmentation, unfreezeAtOnce } = request.gradients!
+    const start = unfreezeAtOnce
+      ? { classes: request.classes.length, seed: request.seed }
+      : linearHead(this.head, which)
+    const network = attachHead(this.parts, start)
     const engine = await engineFor(request.engine)
     // Both rounds have the same frozen part: what it gives for a picture is computed once for both.
     this.boundary ??= Boundary.open(engine, this.parts.trunk)

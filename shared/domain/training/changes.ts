@@ -45,10 +45,18 @@ export const gradientChangesSchema = z.strictObject({
     .min(1)
     .max(1000)
     .optional(),
+  /**
+   * The blocks learn from the first step on, under a classifier that is drawn and knows nothing yet. For those who know
+   * what they do: its first gradients are large and wash out what the blocks knew.
+   */
+  unfreezeAtOnce: z.boolean().optional(),
 })
 export type GradientChanges = z.infer<typeof gradientChangesSchema>
 
-type FittingChanges = Omit<GradientChanges, 'classWeights' | 'augmentation' | 'network' | 'topBlocks'>
+type FittingChanges = Omit<
+  GradientChanges,
+  'classWeights' | 'augmentation' | 'network' | 'topBlocks' | 'unfreezeAtOnce'
+>
 
 /**
  * The preset's numbers with those that were changed; not checked yet. An optimiser, a schedule or a loss of another kind

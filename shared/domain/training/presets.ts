@@ -25,6 +25,8 @@ export const gradientPlanSchema = z.object({
   network: networkSpecSchema.nullable(),
   /** How many of the backbone's last blocks learn; null with a network of its own. */
   topBlocks: z.int().min(1).max(1000).nullable(),
+  /** Only where it was asked for: the classifier on the blocks begins drawn, and not fitted. */
+  unfreezeAtOnce: z.literal(true).optional(),
 })
 export type GradientPlan = z.infer<typeof gradientPlanSchema>
 
@@ -46,7 +48,7 @@ export function planGradients(
   changes: GradientChanges,
 ): GradientPlan {
   const preset = recipe === 'scratch' ? scratchPlan(pictures, classes) : fineTunePlan(pictures)
-  const { augmentation, network, topBlocks, classWeights, ...fitting } = changes
+  const { augmentation, network, topBlocks, classWeights, unfreezeAtOnce, ...fitting } = changes
   if (recipe === 'fine-tune' && network !== undefined)
     throw new KestrelError('bad-request', 'A network of its own belongs to training from scratch.', {
       remedy: 'Leave the network out, or train from scratch.',
@@ -54,6 +56,10 @@ export function planGradients(
   if (recipe === 'scratch' && topBlocks !== undefined)
     throw new KestrelError('bad-request', 'From scratch the whole network learns: there are no top blocks.', {
       remedy: 'Leave the number of blocks out, or fine-tune a backbone.',
+    })
+  if (recipe === 'scratch' && unfreezeAtOnce)
+    throw new KestrelError('bad-request', 'From scratch nothing is frozen that could be unfrozen at once.', {
+      remedy: 'Leave unfreezeAtOnce out, or fine-tune a backbone.',
     })
   requireRates(recipe, fitting.groupRates)
   const { optimiser } = fitting
@@ -80,6 +86,7 @@ export function planGradients(
           : augmentation,
     network: own,
     topBlocks: topBlocks ?? preset.topBlocks,
+    ...(unfreezeAtOnce && { unfreezeAtOnce }),
   }
 }
 

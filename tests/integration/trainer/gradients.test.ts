@@ -258,6 +258,24 @@ describe('fine-tuning', () => {
     expect(passport).toMatchObject({ refitted: true, blocks: { learned: 1, of: expect.any(Number) } })
   })
 
+  it('lets the blocks learn under a head that knows nothing only where that is asked for', async () => {
+    const own = await trainer()
+    const firstLoss = async (changes: GradientChanges): Promise<number> => {
+      let loss = NaN
+      await own.request(
+        request('fine-tune', { epochs: 1, topBlocks: 1, learningRate: 1e-4, ...changes }),
+        (message) => {
+          if (message.type === 'metric' && message.metric.step === 1) loss = message.metric.trainLoss
+        },
+      ).answer
+      return loss
+    }
+    const [usual, atOnce] = [await firstLoss({}), await firstLoss({ unfreezeAtOnce: true })]
+    // Guessing among three classes costs ln 3; the fitted head knows better.
+    expect(usual).toBeLessThan(0.6 * Math.log(3))
+    expect(atOnce).toBeGreaterThan(0.8 * Math.log(3))
+  })
+
   it('keeps the frozen network where adapting it does not help', async () => {
     const own = await trainer()
     const asked = request('fine-tune', { epochs: 2, learningRate: 10, topBlocks: 1 })
