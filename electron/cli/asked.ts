@@ -4,7 +4,7 @@ import { labelRules } from '#shared/contract/projects.ts'
 import { exportFormats } from '#shared/contract/trainer.ts'
 import { trainConfigSchema } from '#shared/contract/training.ts'
 import { KestrelError } from '#shared/errors/index.ts'
-import { readTextIfThere, writeFileWhole } from '#studio/files.ts'
+import { jsonOrUndefined, readTextIfThere, writeFileWhole } from '#studio/files.ts'
 import { resultFile } from './result.ts'
 
 const askedFile = 'run.json'
@@ -32,7 +32,7 @@ export async function readAsked(out: string): Promise<Asked> {
     throw new KestrelError('not-found', `${out} was not made by "kestrel run".`, {
       remedy: 'Give the folder that was given as --out.',
     })
-  const asked = askedSchema.safeParse(parsed(text))
+  const asked = askedSchema.safeParse(jsonOrUndefined(text))
   if (asked.success) return asked.data
   throw new KestrelError('not-found', `${askedFile} in ${out} does not say what was asked for.`, {
     kept: 'Nothing was changed.',
@@ -50,18 +50,8 @@ const writtenSchema = z.object({
 /** Whether the figures of the training that was begun, and all exports that were asked for, are there. */
 export async function isFinished(out: string, { exports, run }: Asked): Promise<boolean> {
   const text = await readTextIfThere(join(out, resultFile))
-  const written = writtenSchema.safeParse(text === undefined ? null : parsed(text))
+  const written = writtenSchema.safeParse(text === undefined ? undefined : jsonOrUndefined(text))
   if (!written.success || written.data.run !== run) return false
   const made = new Set(written.data.exports.map(({ format }) => format))
   return exports.every((format) => made.has(format))
-}
-
-/** These files are written whole: what is no JSON all the same was written by somebody else. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
 }

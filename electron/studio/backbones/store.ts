@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/pro
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { preprocessingSchema } from '#shared/domain/preprocessing/definition.ts'
+import { jsonOrUndefined } from '../files.ts'
 import { backboneId } from './catalogue.ts'
 import { hashFile } from './hash-file.ts'
 
@@ -57,7 +58,7 @@ export function createBackboneStore(folder: string) {
         return null
       throw error
     }
-    const parsed = backboneInfoSchema.safeParse(parseJson(text))
+    const parsed = backboneInfoSchema.safeParse(jsonOrUndefined(text))
     if (!parsed.success || parsed.data.id !== id)
       return { id, problem: 'Its description in the backbone store is damaged. Remove it and add it again.' }
     return { info: parsed.data, problem: await problemOf(parsed.data) }
@@ -122,13 +123,4 @@ export function createBackboneStore(folder: string) {
 const safeName = (name: string): string => {
   const cleaned = name.replaceAll(/[^A-Za-z0-9._-]/g, '_').slice(-80)
   return /^(prepared\.onnx|info\.json|\.*)$/.test(cleaned) ? `original-${cleaned}` : cleaned
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
-  }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { settingsSchema } from '#shared/contract/system.ts'
 import type { Settings } from '#shared/contract/system.ts'
 import { kestrelHome } from '#shared/util/home.ts'
-import { readTextIfThere, writeFileWhole } from '../files.ts'
+import { jsonOrUndefined, readTextIfThere, writeFileWhole } from '../files.ts'
 import type { Log } from '../log.ts'
 
 const defaults: Settings = {
@@ -36,7 +36,7 @@ export function createSettingsService({ home, log }: SettingsPorts): SettingsSer
   async function get(): Promise<Settings> {
     const text = await readTextIfThere(file)
     if (text === undefined) return defaults
-    const parsed = settingsSchema.partial().safeParse(parseJson(text))
+    const parsed = settingsSchema.partial().safeParse(jsonOrUndefined(text))
     if (parsed.success) return { ...defaults, ...parsed.data }
     log.warn('settings.json could not be understood and was put aside', parsed.error)
     await rename(file, join(home, 'settings.damaged.json'))
@@ -67,13 +67,4 @@ function defaultProjectsFolder(home: string): string {
   // A user-data folder that was moved takes its projects along: tests and shared machines stay inside it.
   const moved = home !== kestrelHome({ ...process.env, KESTREL_HOME: undefined })
   return !moved && existsSync(documents) ? join(documents, 'Kestrel') : join(home, 'projects')
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }
