@@ -20,6 +20,11 @@ describe('watching a head', () => {
     expect(check({ trainAccuracy: null }, 'overfitting').message).toContain('ended before')
   })
 
+  it('calls only those figures together that are', () => {
+    expect(check({ valAccuracy: 0.93 }, 'overfitting').message).toContain('stay together')
+    expect(check({ valAccuracy: 0.8 }, 'overfitting').message).toContain('more often (95 %)')
+  })
+
   it('says that numbers were not finite', () => {
     expect(check({ diverged: true }, 'finite').verdict).toBe('wrong')
   })
