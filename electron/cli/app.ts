@@ -22,6 +22,8 @@ async function execute(command: Command, context: CliContext): Promise<void> {
       return context.terminal.print(context.version)
     case 'run':
       return (await import('./commands/run.ts')).run(command, context)
+    case 'distill':
+      return (await import('./commands/distill.ts')).distill(command, context)
     case 'resume':
       return (await import('./commands/resume.ts')).resume(command, context)
     case 'gradcheck':

@@ -2,6 +2,7 @@ import { labelRules } from '#shared/contract/projects.ts'
 import { exportFormats, headObjectives, recipes, trainingEngines } from '#shared/contract/trainer.ts'
 import type { ExportFormat } from '#shared/contract/trainer.ts'
 import { augmentationPresets } from '#shared/domain/augmentation/index.ts'
+import { studentIds, studentSize } from '#shared/domain/distillation/students.ts'
 import type { SplitFractions } from '#shared/domain/splits.ts'
 import { optimiserConfigSchema, optimiserKinds } from '#shared/domain/training/config.ts'
 import { inWords } from '#shared/domain/training/limits.ts'
@@ -101,6 +102,39 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
   resume(argv) {
     const { values, positionals, wrong } = read('resume', argv, { json: { type: 'boolean' } })
     return { name: 'resume', folder: only(positionals, 'DIR', wrong), json: values.json ?? false }
+  },
+  distill(argv) {
+    const { values, positionals, wrong } = read('distill', argv, {
+      teacher: { type: 'string' },
+      pictures: { type: 'string', multiple: true },
+      probe: { type: 'string', multiple: true },
+      student: { type: 'string' },
+      size: { type: 'string' },
+      views: { type: 'string' },
+      epochs: { type: 'string' },
+      seed: { type: 'string' },
+      out: { type: 'string' },
+      engine: { type: 'string' },
+      json: { type: 'boolean' },
+    })
+    // `--pictures A B C`: the first belongs to the option, the others follow.
+    const pictures = [...(values.pictures ?? []), ...positionals]
+    const probes = values.probe ?? []
+    if (pictures.length + probes.length === 0) throw wrong('--pictures FOLDER is missing.')
+    const size = wholeNumber(values.size ?? String(studentSize), '--size', 64, 320, wrong)
+    if (size % 32 !== 0) throw wrong(`--size is a multiple of 32, not ${size}.`)
+    return {
+      name: 'distill',
+      teacher: required(values.teacher, '--teacher ID', wrong),
+      ...{ pictures, probes, size },
+      student: oneOf(studentIds, required(values.student, '--student SIZE', wrong), '--student', wrong),
+      out: required(values.out, '--out DIR', wrong),
+      views: wholeNumber(values.views ?? '6', '--views', 1, 100, wrong),
+      epochs: wholeNumber(values.epochs ?? '12', '--epochs', 1, 10_000, wrong),
+      seed: wholeNumber(values.seed ?? '1', '--seed', 0, 2 ** 31 - 1, wrong),
+      engine: values.engine === undefined ? 'onnx' : oneOf(trainingEngines, values.engine, '--engine', wrong),
+      json: values.json ?? false,
+    }
   },
   gradcheck(argv) {
     const { values, positionals, wrong } = read('gradcheck', argv, {

@@ -1,5 +1,6 @@
 import type { LabelRule } from '#shared/contract/projects.ts'
 import type { ExportFormat, HeadObjective, Recipe, TrainingEngine } from '#shared/contract/trainer.ts'
+import type { StudentId } from '#shared/domain/distillation/students.ts'
 import type { SplitFractions } from '#shared/domain/splits.ts'
 import type { GradientChanges } from '#shared/domain/training/presets.ts'
 import type { CommandName } from './help.ts'
@@ -27,6 +28,25 @@ export interface RunCommand {
   network: string | null
   /** A file with any part of the settings of a training by gradients; `changes` win over it. */
   training: string | null
+  engine: TrainingEngine
+  json: boolean
+}
+export interface DistillCommand {
+  name: 'distill'
+  /** A backbone. */
+  teacher: string
+  /** Folders with pictures; labels play no part. */
+  pictures: string[]
+  /** Folders of which some pictures are left for tests. */
+  probes: string[]
+  student: StudentId
+  /** Pixels, width and height. */
+  size: number
+  out: string
+  /** Of each picture. */
+  views: number
+  epochs: number
+  seed: number
   engine: TrainingEngine
   json: boolean
 }
@@ -80,6 +100,7 @@ export interface HelpCommand {
 }
 export type Command =
   | RunCommand
+  | DistillCommand
   | ResumeCommand
   | GradcheckCommand
   | PredictCommand

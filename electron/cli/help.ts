@@ -1,6 +1,7 @@
 export const commandNames = [
   'run',
   'resume',
+  'distill',
   'gradcheck',
   'predict',
   'features',
@@ -14,6 +15,7 @@ export const overview = `Kestrel Studio on the command line: folders of pictures
 
   kestrel run FOLDER --out DIR      import, train, evaluate and export in one go
   kestrel resume DIR                does what is left of a run that was interrupted
+  kestrel distill                   a small backbone of your own, taught by a large one
   kestrel gradcheck                 checks every gradient against differences
   kestrel predict PATH… --model M   what a model says about pictures
   kestrel features FOLDER           feature vectors of a backbone, as a NumPy file
@@ -83,6 +85,24 @@ A name that is not known, or a number out of its range, is refused with its plac
 Does what is left of a "kestrel run --out DIR" that was interrupted or killed. A training by gradients goes on from its
 last finished epoch and ends where the uninterrupted one would have ended; before that, the command begins again with the
 pictures and features that are there; after that, the figures and the exports that are missing are made.`,
+  distill: `kestrel distill --teacher ID --pictures FOLDER… --student SIZE --out DIR [options]
+
+Makes a small backbone that sees what a large one sees. The teacher looks at every picture, and at parts of it, once; the
+student learns to give the same features. Labels are not needed. DIR gets backbone.onnx, which "kestrel backbones add"
+takes in, card.md and result.json. The same command goes on where it was interrupted.
+
+  --teacher ID       a backbone of "kestrel backbones"
+  --pictures FOLDER  pictures to look at, with all sub-folders; several folders may follow
+  --probe FOLDER     the same, but pictures whose SHA-256 begins with 0, 1 or 2 are never shown to the student: what it
+                     is worth can be tested on them; may be given several times
+  --student SIZE     tiny, small or medium
+  --size N           pixels the student looks at, a multiple of 32 from 64 to 320; 128 when left out
+  --views N          parts looked at of each picture, the whole among them; 6 when left out
+  --epochs N         how often every part is shown; 12 when left out
+  --seed N           same seed, same backbone; 1 when left out
+  --out DIR          folder for the backbone and for what is computed on the way
+  --engine NAME      onnx; reference computes in 64 bits, very slowly
+  --json             one JSON document on stdout`,
   gradcheck: `kestrel gradcheck [NAME] [--engine ENGINE] [--json]
 
 Compares the gradient of every layer, activation, loss and penalty with central differences and shows the relative error.

@@ -1,4 +1,6 @@
+import type { Region } from '#shared/domain/distillation/views.ts'
 import {
+  partOf,
   resizeRgbFast,
   toNetworkInput,
   type Preprocessing,
@@ -49,6 +51,7 @@ export async function resizeFile(
  *
  * @param input a path, or the bytes of the file
  * @param batch a batch buffer `[batch, 3, height, width]` and where in it, in numbers, this picture begins
+ * @param region only this part of the upright picture
  * @returns float32 planes `[3, size.height, size.width]`, or the batch buffer
  * @throws KestrelError as `resizeFile`
  */
@@ -56,9 +59,11 @@ export async function preprocessFile(
   input: string | Uint8Array,
   definition: Preprocessing,
   batch?: { target: Float32Array; offset: number },
+  region?: Region,
 ): Promise<Float32Array> {
   check(definition)
-  const picture = await decodeToRgb(input, { background: definition.background })
+  const whole = await decodeToRgb(input, { background: definition.background })
+  const picture = region ? partOf(whole, region) : whole
   const { width, height } = definition.size
   if (between.length !== width * height * 3) between = new Uint8Array(width * height * 3)
   buffers.target = between

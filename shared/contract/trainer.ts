@@ -1,7 +1,12 @@
 import { z } from 'zod'
 import { wireErrorSchema } from '../errors/index.ts'
+import { regionSchema } from '../domain/distillation/views.ts'
 import { preprocessingSchema } from '../domain/preprocessing/definition.ts'
 import { trainingCheckSchema } from '../domain/training/babysitter.ts'
+import { distillationObjectiveSchema } from '../domain/distillation/objective.ts'
+import { augmentationSchema } from '../domain/augmentation/index.ts'
+import { networkSpecSchema } from '../domain/network/index.ts'
+import { fittingConfigSchema } from '../domain/training/config.ts'
 import { gradientPlanSchema } from '../domain/training/presets.ts'
 
 /**
@@ -29,9 +34,14 @@ export type PreparedBackbone = z.infer<typeof preparedBackboneSchema>
 export const trainerImageSchema = z.object({
   /** The project's id of the picture. */
   id: z.int(),
-  /** Of the original file; the feature-cache key together with backbone and preprocessing. */
+  /**
+   * Of the original file (of a view: of that and its region); the feature-cache key together with backbone and
+   * preprocessing.
+   */
   sha256: z.string(),
   path: z.string(),
+  /** Only this part of the picture; left out: the whole. */
+  region: regionSchema.optional(),
 })
 export type TrainerImage = z.infer<typeof trainerImageSchema>
 
@@ -187,6 +197,44 @@ export const featuresResultSchema = z.object({
   seconds: z.number(),
 })
 
+/** A small backbone learns from a large one to see what that sees; labels are not needed. */
+export const distillRequestSchema = z.object({
+  kind: z.literal('distill'),
+  teacher: preparedBackboneSchema,
+  /** `val`: held back; tells how far the student gets on pictures it does not learn from. */
+  images: z.array(trainerImageSchema.extend({ split: z.enum(['train', 'val']) })),
+  /** Its last layer gives as many numbers as the teacher has features. */
+  network: networkSpecSchema,
+  objective: distillationObjectiveSchema,
+  fitting: fittingConfigSchema,
+  augmentation: augmentationSchema,
+  seed: z.int(),
+  cacheDir: z.string(),
+  /** The backbone is written here as ONNX, its weights in half precision (beside, then renamed). */
+  target: z.string(),
+  engine: z.enum(trainingEngines),
+  /** As in `train`. */
+  checkpointDir: z.string().nullable(),
+})
+export type DistillRequest = z.infer<typeof distillRequestSchema>
+
+export const distillResultSchema = z.object({
+  kind: z.literal('distill'),
+  featureLength: z.int(),
+  /** Learned numbers of the backbone, without the layer that imitates the teacher. */
+  parameters: z.int(),
+  bytes: z.int(),
+  sha256: z.string(),
+  preprocessing: preprocessingSchema,
+  /** Mean cosine between what student and teacher say, on pictures held back; null without any. */
+  agreement: z.number().nullable(),
+  epochs: z.int(),
+  failed: z.array(z.object({ id: z.int(), error: wireErrorSchema })),
+  timings: z.object({ features_s: z.number(), train_s: z.number() }),
+  stopped: z.object({ reason: z.enum(['asked', 'diverged', 'error']), message: z.string() }).nullable(),
+})
+export type DistillResult = z.infer<typeof distillResultSchema>
+
 export const predictRequestSchema = z.object({
   kind: z.literal('predict'),
   /** Folder of a finished run, or of an ONNX export. */
@@ -298,6 +346,7 @@ export const trainerRequestSchema = z.discriminatedUnion('kind', [
   prepareBackboneRequestSchema,
   featuresRequestSchema,
   trainRequestSchema,
+  distillRequestSchema,
   predictRequestSchema,
   exportRequestSchema,
 ])
@@ -308,6 +357,7 @@ export const trainerResultSchema = z.discriminatedUnion('kind', [
   prepareBackboneResultSchema,
   featuresResultSchema,
   trainResultSchema,
+  distillResultSchema,
   predictResultSchema,
   exportResultSchema,
 ])

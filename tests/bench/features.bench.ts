@@ -144,7 +144,7 @@ async function measure(id: string, files: readonly string[], context: BenchConte
   const network = await bareNetwork(backbone)
   const pool = new NetworkPool({ onnxPath, preprocessing: backbone.preprocessing })
   const keras = await kerasPeer(source, { width, height }, files, context.say)
-  const { values } = await pool.submit(files[0]!)
+  const { values } = await pool.submit({ path: files[0]! })
   const bare = (path: string): Promise<unknown> =>
     sharp(path)
       .autoOrient()
@@ -153,7 +153,7 @@ async function measure(id: string, files: readonly string[], context: BenchConte
       .resize(width, height, { fit: 'fill' })
       .raw()
       .toBuffer()
-  await inLanes(pool.capacity, files.slice(0, 40), (path) => pool.submit(path))
+  await inLanes(pool.capacity, files.slice(0, 40), (path) => pool.submit({ path }))
   await inLanes(4, files.slice(0, 40), bare)
   const rounds: { sharp: Cost; network: Cost; ours: Cost; keras: Cost | null }[] = []
   for (let round = 0; round < ROUNDS; round++) {
@@ -164,7 +164,7 @@ async function measure(id: string, files: readonly string[], context: BenchConte
     rounds.push({
       sharp: await cost(files.length, () => inLanes(4, files, bare)),
       network: await network.run(),
-      ours: await cost(files.length, () => inLanes(pool.capacity, files, (path) => pool.submit(path))),
+      ours: await cost(files.length, () => inLanes(pool.capacity, files, (path) => pool.submit({ path }))),
       keras: theirs
         ? { wall: (1000 * theirs.seconds) / files.length, cpu: (1000 * theirs.cpu) / files.length }
         : null,

@@ -43,6 +43,7 @@ function driven(overrides: Partial<Handlers> = {}) {
     'prepare-backbone': unexpected,
     features: unexpected,
     train: unexpected,
+    distill: unexpected,
     predict: unexpected,
     export: unexpected,
     ...overrides,

@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { KestrelError } from '#shared/errors/index.ts'
 import { npyHeader } from '#shared/util/npy.ts'
-import type { FoundFile } from '#studio/sources/walk.ts'
 import type { FeaturesCommand } from '../command.ts'
 import type { CliContext } from '../context.ts'
+import { hashAll } from '../hashed.ts'
 import { findPictures, requireFolder } from '../pictures.ts'
 import { makeReady, withStudio } from '../studio.ts'
 
@@ -98,27 +95,4 @@ export async function features(command: FeaturesCommand, context: CliContext): P
       seconds,
     })
   })
-}
-
-interface Hashed {
-  file: FoundFile
-  sha256: string
-}
-
-async function hashAll(
-  files: readonly FoundFile[],
-): Promise<{ readable: Hashed[]; refused: { file: string; code: string; message: string }[] }> {
-  const readable: Hashed[] = []
-  const refused: { file: string; code: string; message: string }[] = []
-  for (const file of files) {
-    try {
-      const hash = createHash('sha256')
-      await pipeline(createReadStream(file.path), hash)
-      readable.push({ file, sha256: hash.digest('hex') })
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error)) throw error
-      refused.push({ file: file.relative, code: 'file-unreadable', message: 'This file cannot be opened.' })
-    }
-  }
-  return { readable, refused }
 }

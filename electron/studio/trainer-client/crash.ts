@@ -40,6 +40,7 @@ const doing: Record<TrainerRequest['kind'], string> = {
   'prepare-backbone': 'preparing the backbone',
   features: 'reading the pictures',
   train: 'training',
+  distill: 'making a small backbone',
   predict: 'looking at the pictures',
   export: 'writing the export',
 }
@@ -49,6 +50,7 @@ const kept: Record<TrainerRequest['kind'], string> = {
   'prepare-backbone': 'Nothing was lost.',
   features: 'What was computed before is kept.',
   train: 'Your pictures, labels and earlier trainings are safe, and the features computed so far are kept.',
+  distill: 'Your pictures are safe, and the last finished epoch is kept.',
   predict: 'What was finished before is kept.',
   export: 'Your project and earlier exports are safe.',
 }

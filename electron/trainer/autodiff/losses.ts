@@ -1,7 +1,12 @@
+import type { DistillationLoss } from '#shared/domain/distillation/objective.ts'
 import type { LossConfig } from '#shared/domain/training/config.ts'
 import type { GraphBuilder } from '../graph/builder.ts'
 import { int64s, scalar } from '../graph/tensor.ts'
 import { int } from '../graph/types.ts'
+import { distillationAgreement, distillationRows } from './distillation-loss.ts'
+
+/** What a step makes small: a loss that people choose, or how far a student is from its teacher. */
+export type StepLoss = LossConfig | DistillationLoss
 
 /** Names of values, all float32. */
 export interface LossPlace {
@@ -15,16 +20,18 @@ export interface LossPlace {
   classes: number
 }
 
-/** The loss: one number, the mean over rows by their weights; and how many rows of a weight have their class on top. */
+/**
+ * The loss: one number, the mean over rows by their weights; and how many rows of a weight have their class on top (for a
+ * student of features alone: the sum of its cosines to the teacher).
+ */
 export interface LossValues {
   loss: string
   correct: string
 }
 
 /** Writes a loss down. Every operator in it has a gradient rule. */
-export function writeLoss(config: LossConfig, place: LossPlace): LossValues {
-  const perRow =
-    config.kind === 'cross-entropy' ? crossEntropy(place, config.labelSmoothing) : hinge(place, config)
+export function writeLoss(config: StepLoss, place: LossPlace): LossValues {
+  const perRow = rowsLoss(config, place)
   const { builder, rowWeights } = place
   const rows = builder.constant('loss/rows', int64s([0]))
   const whole = { keepdims: int(0) }
@@ -38,7 +45,18 @@ export function writeLoss(config: LossConfig, place: LossPlace): LossValues {
     {},
     'loss/divisor',
   )
-  return { loss: builder.node('Div', [total, divisor], {}, 'loss/mean'), correct: countCorrect(place) }
+  return { loss: builder.node('Div', [total, divisor], {}, 'loss/mean'), correct: correctIn(config, place) }
+}
+
+function rowsLoss(config: StepLoss, place: LossPlace): string {
+  if (config.kind === 'distillation') return distillationRows(config, place)
+  return config.kind === 'cross-entropy' ? crossEntropy(place, config.labelSmoothing) : hinge(place, config)
+}
+
+function correctIn(config: StepLoss, place: LossPlace): string {
+  if (config.kind !== 'distillation') return countCorrect(place)
+  const agreement = distillationAgreement(config, place)
+  return 'rows' in agreement ? sumCounted(place, agreement.rows) : countCorrect({ ...place, ...agreement })
 }
 
 /**
@@ -107,23 +125,32 @@ function hinge(
  * Rows whose most meant class has the highest logit. Of equal logits the first is the answer, as everywhere in Kestrel: a
  * network that says the same for every class is right by chance, not always. Rows of weight 0 are left out.
  */
-function countCorrect({ builder, logits, targets, rowWeights }: LossPlace): string {
+function countCorrect(place: LossPlace): string {
+  const { builder, logits, targets } = place
   const top = { axis: int(1), keepdims: int(0) }
   const meant = builder.node('ArgMax', [targets], top, 'correct/meant')
   const answer = builder.node('ArgMax', [logits], top, 'correct/answer')
-  const mask = (condition: string): string =>
-    builder.node('Cast', [condition], { to: int(1) }, 'correct/mask')
-  const right = mask(builder.node('Equal', [answer, meant], {}, 'correct/right'))
+  return sumCounted(place, mask(place, builder.node('Equal', [answer, meant], {}, 'correct/right')))
+}
+
+/** Sum over the rows of a weight. */
+function sumCounted(place: LossPlace, rows: string): string {
+  const { builder, rowWeights } = place
   const counts = mask(
+    place,
     builder.node('Greater', [rowWeights, builder.constant('correct/zero', scalar(0))], {}, 'correct/weighs'),
   )
   return builder.node(
     'ReduceSum',
     [
-      builder.node('Mul', [right, counts], {}, 'correct/counted'),
+      builder.node('Mul', [rows, counts], {}, 'correct/counted'),
       builder.constant('correct/rows', int64s([0])),
     ],
     { keepdims: int(0) },
     'correct/count',
   )
 }
+
+/** 1 where a condition holds, else 0. */
+const mask = ({ builder }: LossPlace, condition: string): string =>
+  builder.node('Cast', [condition], { to: int(1) }, 'correct/mask')

@@ -1,4 +1,4 @@
-import type { LossConfig } from '#shared/domain/training/config.ts'
+import { targetLength } from '#shared/domain/distillation/objective.ts'
 import { GraphBuilder } from '../graph/builder.ts'
 import { int64s, scalar } from '../graph/tensor.ts'
 import { int } from '../graph/types.ts'
@@ -8,6 +8,7 @@ import { differentiate } from './differentiate.ts'
 import { layoutOf } from './layout.ts'
 import type { Layout, ParameterGroup, Piece } from './layout.ts'
 import { writeLoss } from './losses.ts'
+import type { StepLoss } from './losses.ts'
 import type { Optimiser } from './optimisers/types.ts'
 import { averaged, clipByGlobalNorm, penalised } from './regularisers.ts'
 import { bindBatch, trainingForm, withoutDropout } from './training-form.ts'
@@ -16,7 +17,7 @@ import type { DropoutMask } from './training-form.ts'
 export interface StepPlan {
   batch: number
   groups: readonly ParameterGroup[]
-  loss: LossConfig
+  loss: StepLoss
   optimiser: Optimiser
   /** Largest allowed norm of the whole gradient, or null. */
   clipNorm: number | null
@@ -27,7 +28,8 @@ export interface StepPlan {
 /**
  * One training step as a graph: forward, loss, backward, update.
  *
- * Inputs: the network's own (with this batch size); `targets` [batch, classes]; `row_weights` [batch]; `learning_rate`;
+ * Inputs: the network's own (with this batch size); `targets` [batch, classes] (a student's: see
+ * `targetLength`); `row_weights` [batch]; `learning_rate`;
  * the optimiser's scalars as `scalar/NAME`; `statistics_keep` (share of the old running statistics) and `average_decay`
  * where they are used; masks of dropout; and the state: `parameters/G`, `slot/G/NAME`, `average/G`, `statistics`.
  * Outputs: `loss` (without penalties), `correct`, `gradient_norm` (before clipping), and the state of the next step under
@@ -47,7 +49,8 @@ export function trainingStep(network: Network, plan: StepPlan): TrainingStep {
   const pen = new StepPen(form.graph, layout)
   const g = pen.builder
   const { logits, classes } = pen.forward(form.graph)
-  const targets = pen.input('targets', [plan.batch, classes])
+  const columns = plan.loss.kind === 'distillation' ? targetLength(plan.loss) : classes
+  const targets = pen.input('targets', [plan.batch, columns])
   const rowWeights = pen.input('row_weights', [plan.batch])
   const { loss, correct } = writeLoss(plan.loss, { builder: g, logits, targets, rowWeights, classes })
   const gradients = differentiate(g, { of: loss, wrt: [...pen.parameters.values()] })

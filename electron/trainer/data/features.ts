@@ -112,7 +112,7 @@ async function computeMissing(
     while (next < missing.length && stop.asked === null) {
       const key = missing[next++]!
       const indices = places.get(key)!
-      const { values, error } = await pool.submit(images[indices[0]!]!.path)
+      const { values, error } = await pool.submit(images[indices[0]!]!)
       if (values) {
         if (values.length !== length)
           throw new KestrelError(

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { preprocessingSchema } from '#shared/domain/preprocessing/definition.ts'
+import type { Region } from '#shared/domain/distillation/views.ts'
 import type { WireError } from '#shared/errors/index.ts'
 
 /** What a network worker is started with. */
@@ -14,7 +15,13 @@ export const networkWorkerDataSchema = z.object({
 })
 export type NetworkWorkerData = z.infer<typeof networkWorkerDataSchema>
 
-export type ToNetworkWorker = { type: 'picture'; task: number; path: string } | { type: 'end' }
+/** A picture file, or a part of it. */
+export interface PictureSource {
+  path: string
+  region?: Region | undefined
+}
+
+export type ToNetworkWorker = { type: 'picture'; task: number; source: PictureSource } | { type: 'end' }
 
 export type FromNetworkWorker =
   | { type: 'done'; task: number; values: Float32Array; milliseconds: number }

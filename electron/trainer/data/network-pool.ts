@@ -2,7 +2,12 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { fromWire, KestrelError, type WireError } from '#shared/errors/index.ts'
 import { workerUrl } from '#shared/util/worker-url.ts'
-import type { FromNetworkWorker, NetworkWorkerData, ToNetworkWorker } from './network-messages.ts'
+import type {
+  FromNetworkWorker,
+  NetworkWorkerData,
+  PictureSource,
+  ToNetworkWorker,
+} from './network-messages.ts'
 
 /** Pictures per worker that are on their way at any time: one in the network, the rest being decoded. */
 const DEPTH = 4
@@ -27,7 +32,7 @@ export interface NetworkAnswer {
 }
 
 interface Task {
-  path: string
+  source: PictureSource
   resolve: (answer: NetworkAnswer) => void
   reject: (error: unknown) => void
 }
@@ -67,10 +72,10 @@ export class NetworkPool {
   }
 
   /** @returns what became of the picture; rejects only when the pool itself broke or was closed. */
-  submit(path: string): Promise<NetworkAnswer> {
+  submit(source: PictureSource): Promise<NetworkAnswer> {
     if (this.failure) return Promise.reject(this.failure)
     return new Promise((resolve, reject) => {
-      this.waiting.push({ path, resolve, reject })
+      this.waiting.push({ source, resolve, reject })
       this.dispatch()
     })
   }
@@ -151,7 +156,9 @@ class Member {
   take(task: Task): void {
     const id = this.next++
     this.tasks.set(id, task)
-    this.post({ type: 'picture', task: id, path: task.path })
+    // Named one by one: what else a caller's object holds stays here.
+    const { path, region } = task.source
+    this.post({ type: 'picture', task: id, source: { path, region } })
   }
 
   abandon(error: Error): void {

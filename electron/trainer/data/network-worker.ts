@@ -1,12 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { decodeToRgb } from '#imaging/decode.ts'
 import { preprocessFile } from '#imaging/prepare.ts'
-import { networkInputLength } from '#shared/domain/preprocessing/index.ts'
+import { networkInputLength, partOf } from '#shared/domain/preprocessing/index.ts'
 import { KestrelError, toWire } from '#shared/errors/index.ts'
 import type { OnnxSession } from '../engines/onnx/session.ts'
 import { float32, tensor } from '../graph/tensor.ts'
 import type { Tensor } from '../graph/types.ts'
-import { networkWorkerDataSchema, type FromNetworkWorker, type ToNetworkWorker } from './network-messages.ts'
+import { networkWorkerDataSchema } from './network-messages.ts'
+import type { FromNetworkWorker, PictureSource, ToNetworkWorker } from './network-messages.ts'
 
 /**
  * One core's worth of the way from picture files to a network's output. Decoding happens in the process's thread pool
@@ -32,18 +33,22 @@ const [input, output] = [session?.inputs[0], session?.outputs[0]]
  */
 const spare: Float32Array[] = []
 
-async function readInput(path: string): Promise<Tensor> {
+async function readInput({ path, region }: PictureSource): Promise<Tensor> {
   if (input?.type === 'uint8') {
-    const { data, width, height } = await decodeToRgb(path, { background: preprocessing.background })
+    const whole = await decodeToRgb(path, { background: preprocessing.background })
+    const { data, width, height } = region ? partOf(whole, region) : whole
     return tensor('uint8', [height, width, 3], data)
   }
   const { width, height } = preprocessing.size
   const target = spare.pop() ?? new Float32Array(networkInputLength(preprocessing))
-  return float32([1, 3, height, width], await preprocessFile(path, preprocessing, { target, offset: 0 }))
+  return float32(
+    [1, 3, height, width],
+    await preprocessFile(path, preprocessing, { target, offset: 0 }, region),
+  )
 }
 
-async function answer(path: string): Promise<Float32Array> {
-  const picture = await readInput(path)
+async function answer(source: PictureSource): Promise<Float32Array> {
+  const picture = await readInput(source)
   if (!session || !input || !output) return picture.data as Float32Array
   const values = (await session.run({ [input.name]: picture }, [output.name]))[output.name]?.data
   if (picture.data instanceof Float32Array) spare.push(picture.data)
@@ -52,12 +57,12 @@ async function answer(path: string): Promise<Float32Array> {
   return values
 }
 
-async function handle(task: number, path: string): Promise<void> {
+async function handle(task: number, source: PictureSource): Promise<void> {
   const began = performance.now()
   const reply = (message: FromNetworkWorker, transfer: ArrayBuffer[] = []): void =>
     port!.postMessage(message, transfer)
   try {
-    const values = await answer(path)
+    const values = await answer(source)
     const milliseconds = performance.now() - began
     // A copy of its own: the runtime or the decoder may hand out a view of something larger, which cannot be moved.
     const own = values.slice()
@@ -69,7 +74,7 @@ async function handle(task: number, path: string): Promise<void> {
 
 port.on('message', (message: ToNetworkWorker) => {
   if (message.type === 'picture') {
-    void handle(message.task, message.path)
+    void handle(message.task, message.source)
     return
   }
   port.close()

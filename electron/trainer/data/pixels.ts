@@ -170,7 +170,7 @@ class Filling {
       while (next < missing.length && stop.asked === null) {
         const number = missing[next++]!
         const rows = this.rowsOf.get(this.keys[number]!)!
-        const { values, error } = await pool.submit(images[rows[0]!]!.path)
+        const { values, error } = await pool.submit(images[rows[0]!]!)
         if (values) {
           shelf.put(this.keys[number]!, number, new Uint8Array(values))
           this.decoded += rows.length

@@ -1,6 +1,6 @@
 import { producers, prune, useCounts } from './edit.ts'
 import { constantValue } from './infer/index.ts'
-import { numbers, scalar, tensor } from './tensor.ts'
+import { float32, numbers, scalar, tensor, toFloat32 } from './tensor.ts'
 import { trainingDomain } from './training-operators.ts'
 import { floatAttribute, intAttribute, ints, intsAttribute, stringAttribute } from './types.ts'
 import type { Graph, Node, Tensor } from './types.ts'
@@ -11,7 +11,11 @@ import type { Graph, Node, Tensor } from './types.ts'
  * The runtime's own optimiser finds less of this (padding) or does it each time a session starts (folding).
  */
 export function optimiseForInference(graph: Graph): Graph {
-  return prune(guardPoolPadding(foldPadding(foldBatchNormalization(dropIdentities(liftConstants(graph))))))
+  return prune(
+    guardPoolPadding(
+      foldPadding(foldBatchNormalization(dropIdentities(widenConstants(liftConstants(graph))))),
+    ),
+  )
 }
 
 export function liftConstants(graph: Graph): Graph {
@@ -24,6 +28,21 @@ export function liftConstants(graph: Graph): Graph {
     return false
   })
   return { ...graph, nodes, initialisers }
+}
+
+/** Weights kept in half precision and widened before use: widened once, here. */
+export function widenConstants(graph: Graph): Graph {
+  const initialisers = new Map(graph.initialisers)
+  const nodes = graph.nodes.filter((node) => {
+    const [from = ''] = node.inputs
+    const [to = ''] = node.outputs
+    const value = graph.initialisers.get(from)
+    const widens = node.op === 'Cast' && node.domain === '' && intAttribute(node, 'to', 1) === 1
+    if (!widens || value?.type !== 'float16' || graph.outputs.some(({ name }) => name === to)) return true
+    initialisers.set(to, float32(value.shape, toFloat32(value)))
+    return false
+  })
+  return nodes.length === graph.nodes.length ? graph : { ...graph, nodes, initialisers }
 }
 
 /** Identity, and Dropout (ONNX's where its mask is not used, and our mark): at inference they give what they get. */

@@ -104,6 +104,26 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
+/** Bits of the half-precision number nearest to a value (of two equally near, the even one); beyond 65,504 infinite. */
+export function numberToHalf(value: number): number {
+  if (Number.isNaN(value)) return 0x7e00
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
+  const size = Math.abs(value)
+  // Halfway to the next number there would be.
+  if (size >= 65_520) return sign | 0x7c00
+  // Numbers from 2^e to 2^(e+1) lie 2^(e-10) apart; below 2^-14 all of them 2^-24.
+  const exponent = Math.max(-14, Math.floor(Math.log2(size)))
+  const steps = roundToEven(size / 2 ** (exponent - 10))
+  // Rounded up to the next power of two the carry runs into the exponent, as it should.
+  return sign | (size < 2 ** -14 ? steps : ((exponent + 15) << 10) + (steps - 1024))
+}
+
+function roundToEven(value: number): number {
+  const below = Math.floor(value)
+  const rest = value - below
+  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below
+}
+
 /** Any numeric tensor as plain numbers (64-bit integers beyond 2^53 lose their last bits). */
 export function numbers(value: Tensor): number[] {
   switch (value.type) {

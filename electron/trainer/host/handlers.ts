@@ -1,5 +1,6 @@
 import { engineReport } from '../engines/report.ts'
 import { answerTrain } from './answer-train.ts'
+import { distillBackbone } from '../distill/distill-backbone.ts'
 import { prepareBackbone } from '../models/backbone.ts'
 import { Predictor } from '../predict/predictor.ts'
 import { answerFeatures } from './answer-features.ts'
@@ -14,6 +15,7 @@ export function createHandlers(): { handlers: Handlers; dispose: () => Promise<v
       'prepare-backbone': (request) => prepareBackbone(request.file, request.target),
       features: answerFeatures,
       train: answerTrain,
+      distill: distillBackbone,
       predict: (request, context) => predictor.predict(request, context),
       // Loaded when first needed: it brings TensorFlow.js along, which would slow down every start.
       export: async (request, context) => (await import('../export/index.ts')).exportModel(request, context),

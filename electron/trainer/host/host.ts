@@ -21,7 +21,7 @@ export type Handlers = {
 }
 
 /** Work that wants all cores runs one at a time; everything else at once, so that a prediction never waits for a training. */
-const heavy: ReadonlySet<TrainerRequest['kind']> = new Set(['train', 'features', 'export'])
+const heavy: ReadonlySet<TrainerRequest['kind']> = new Set(['train', 'distill', 'features', 'export'])
 
 /**
  * Answers the studio's requests: each ends with exactly one `result` or `error`. Knows nothing about sockets, so that it
@@ -95,6 +95,8 @@ export class TrainerHost {
         return this.handlers.features(request, context)
       case 'train':
         return this.handlers.train(request, context)
+      case 'distill':
+        return this.handlers.distill(request, context)
       case 'predict':
         return this.handlers.predict(request, context)
       case 'export':

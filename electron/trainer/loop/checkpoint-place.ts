@@ -12,20 +12,28 @@ export function checkpointOf(
   data: TrainingData,
   part: string,
 ): { file: string; fingerprint: string } | null {
-  if (request.checkpointDir === null) return null
-  const hash = createHash('sha256').update(
-    JSON.stringify({
-      ...{ part, recipe: request.recipe, gradients: request.gradients, seed: request.seed },
-      ...{
-        engine: request.engine,
-        classes: request.classes.length,
-        backbone: request.backbone?.sha256 ?? null,
-      },
-      preprocessing: data.preprocessing,
-      // A softmax head is not named: states written before there was a choice still fit.
-      ...(request.objective === 'svm' && { objective: request.objective }),
-    }),
-  )
+  return checkpointFor(request.checkpointDir, part, data, {
+    ...{ part, recipe: request.recipe, gradients: request.gradients, seed: request.seed },
+    ...{
+      engine: request.engine,
+      classes: request.classes.length,
+      backbone: request.backbone?.sha256 ?? null,
+    },
+    preprocessing: data.preprocessing,
+    // A softmax head is not named: states written before there was a choice still fit.
+    ...(request.objective === 'svm' && { objective: request.objective }),
+  })
+}
+
+/** The same for any training. @param decides what decides its course besides the pictures; JSON. */
+export function checkpointFor(
+  folder: string | null,
+  part: string,
+  data: Pick<TrainingData, 'images'>,
+  decides: object,
+): { file: string; fingerprint: string } | null {
+  if (folder === null) return null
+  const hash = createHash('sha256').update(JSON.stringify(decides))
   for (const { sha256, label, split } of data.images) hash.update(`\n${sha256} ${label} ${split}`)
-  return { file: join(request.checkpointDir, `${part}.checkpoint`), fingerprint: hash.digest('hex') }
+  return { file: join(folder, `${part}.checkpoint`), fingerprint: hash.digest('hex') }
 }

@@ -2,11 +2,8 @@ import type { TrainMetric } from '#shared/contract/trainer.ts'
 import { isOff } from '#shared/domain/augmentation/index.ts'
 import type { Augmentation } from '#shared/domain/augmentation/index.ts'
 import { shuffledOrder } from '#shared/domain/sampling.ts'
-import { classWeightsOf, rowWeightsOf } from '#shared/domain/training/class-weights.ts'
 import type { EarlyStoppingConfig, FittingConfig } from '#shared/domain/training/config.ts'
 import { shouldStopEarly } from '#shared/domain/training/early-stopping.ts'
-import { guessingLoss } from '#shared/domain/training/explosion.ts'
-import { mixTargets } from '#shared/domain/training/mixing.ts'
 import { averageDecayAt } from '#shared/domain/training/regularisation.ts'
 import { rateFactor } from '#shared/domain/training/schedules.ts'
 import type { ParameterGroup } from '../autodiff/layout.ts'
@@ -19,7 +16,8 @@ import type { Boundary } from './boundary.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import { fit, progressSchema } from './fit.ts'
 import type { FitOutcome, Judgement } from './fit.ts'
-import { Judge, judgeLogits, probabilitiesOf } from './judge.ts'
+import type { Goal, Lesson } from './goal.ts'
+import { Judge } from './judge.ts'
 import type { JudgedBatch } from './judge.ts'
 import type { Vectors } from './state.ts'
 import { StepRunner } from './step-runner.ts'
@@ -42,7 +40,8 @@ export interface GradientFitOptions {
   fitting: FittingConfig
   augmentation: Augmentation
   data: TrainingData
-  classes: number
+  /** What it learns; its loss takes the place of the one in `fitting`. */
+  goal: Goal
   seed: number
 }
 
@@ -74,14 +73,14 @@ export class GradientFit {
 
   /** @throws KestrelError as `fit` */
   async run(round: FitRound): Promise<FitOutcome> {
-    const { engine, network, groups, fitting, data, classes, seed } = this.options
+    const { engine, network, groups, fitting, data, goal, seed } = this.options
     const { regularisation, epochs, batchSize } = fitting
     const runner = new StepRunner(
       engine,
       network,
       {
         groups,
-        loss: fitting.loss,
+        loss: goal.loss,
         optimiser: createOptimiser(fitting.optimiser),
         clipNorm: regularisation.clipNorm,
         average: this.averaged,
@@ -92,7 +91,7 @@ export class GradientFit {
       batchSize,
       smallestBatch: Math.min(8, batchSize),
     })
-    const labels = round.val.map((row) => data.labels[row]!)
+    const lessons = goal.lessons(round.train)
     const lossesOf = (curve: readonly TrainMetric[]): number[] =>
       curve.map(({ trainLoss, valLoss }) => valLoss ?? trainLoss)
     const streams: BatchStream[] = []
@@ -115,7 +114,7 @@ export class GradientFit {
               seed,
             })
           streams[0] = stream
-          return this.learningBatches(stream, this.classWeights(round.train))
+          return this.learningBatches(stream, lessons)
         },
         learningRate: (step, curve) =>
           fitting.learningRate *
@@ -125,12 +124,9 @@ export class GradientFit {
         judge:
           round.val.length === 0
             ? null
-            : async () => judgeLogits(await this.logits(round.val, runner.state.copy()), labels, classes),
+            : async () => goal.judge(await this.outputs(round.val, runner.state.copy()), round.val),
         ...(round.val.length === 0 && { probe: () => this.probe(round.train, runner.state.copy()) }),
-        guessing: {
-          training: guessingLoss(fitting.loss, classes),
-          judged: Math.max(guessingLoss(fitting.loss, classes), Math.log(classes)),
-        },
+        guessing: goal.guessing,
         ...(earlyStopping && {
           isDone: (curve) => shouldStopEarly(earlyStopping, monitored(earlyStopping, curve)),
         }),
@@ -154,7 +150,7 @@ export class GradientFit {
 
   /** @returns probabilities `[rows, classes]` with these numbers in the network (their average where one is kept). */
   async predict(rows: readonly number[], vectors: Vectors): Promise<Float32Array> {
-    return probabilitiesOf(await this.logits(rows, vectors), this.options.classes)
+    return this.options.goal.answers(await this.outputs(rows, vectors))
   }
 
   /** The numbers that answer, one vector per group, and the running statistics. */
@@ -170,7 +166,7 @@ export class GradientFit {
     return this.judge.dispose()
   }
 
-  private logits(rows: readonly number[], vectors: Vectors): Promise<Float32Array> {
+  private outputs(rows: readonly number[], vectors: Vectors): Promise<Float32Array> {
     return this.judge.logits(this.judgingBatches(rows), vectors, this.averaged)
   }
 
@@ -181,32 +177,18 @@ export class GradientFit {
       { length: Math.min(train.length, MOST_PROBED) },
       (_, i) => train[Math.floor(i * every)]!,
     )
-    const labels = rows.map((row) => this.options.data.labels[row]!)
-    return judgeLogits(await this.logits(rows, vectors), labels, this.options.classes)
-  }
-
-  private classWeights(train: readonly number[]): number[] {
-    const { data, fitting, classes } = this.options
-    const counts = new Array<number>(classes).fill(0)
-    for (const row of train) counts[data.labels[row]!]! += 1
-    return classWeightsOf(fitting.classWeights, counts)
+    return this.options.goal.judge(await this.outputs(rows, vectors), rows)
   }
 
   private async *learningBatches(
     stream: BatchStream,
-    classWeights: readonly number[],
+    lessonOf: (rows: Int32Array, mixing: Batch['mixing']) => Lesson,
   ): AsyncGenerator<TrainingBatch> {
-    const { classes, data } = this.options
     for (let batch = await stream.next(); batch; batch = await stream.next()) {
-      const rows = batch.rows.length
-      const own = new Float32Array(rows * classes)
-      batch.rows.forEach((row, i) => (own[i * classes + data.labels[row]!] = 1))
-      const targets = mixTargets(batch.mixing, own)
       yield {
         x: await this.throughTrunk(batch),
-        targets,
-        weights: rowWeightsOf(targets, classWeights),
-        rows,
+        ...lessonOf(batch.rows, batch.mixing),
+        rows: batch.rows.length,
       }
       if (batch.last) return
     }

@@ -14,6 +14,7 @@ import { buildNetwork } from '../models/layers/build.ts'
 import { ScalingFit } from '../models/layers/preprocessing.ts'
 import type { FittedScaling } from '../models/layers/preprocessing.ts'
 import { checkpointOf } from './checkpoint-place.ts'
+import { ClassificationGoal } from './goal.ts'
 import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
 import { breakdownOf, majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
@@ -47,7 +48,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
     const engine = await engineFor(request.engine)
     const learner = new GradientFit({
       ...{ engine, network, boundary: null, groups, fitting, augmentation, data },
-      classes: request.classes.length,
+      goal: new ClassificationGoal(data.labels, request.classes.length, fitting),
       seed: request.seed,
     })
     try {

@@ -39,11 +39,15 @@ export class TrainingData {
     this.counts = { cached: store.cached, decoded: store.decoded }
   }
 
-  /** @throws KestrelError `stopped`, `too-few-pictures`, `too-few-classes`, `disk-full` */
+  /**
+   * @param requireSome refuses pictures that nothing can be learned from.
+   * @throws KestrelError `stopped`, `disk-full`, and what `requireSome` throws: `too-few-pictures`, `too-few-classes`
+   */
   static async open(
     request: { images: readonly TrainImage[]; cacheDir: string },
     preprocessing: Preprocessing,
     context: RequestContext,
+    requireSome: (readable: readonly TrainImage[]) => void = requireEnough,
   ): Promise<TrainingData> {
     const images = inSplitOrder(request.images)
     const store = await PixelStore.open({
@@ -55,7 +59,7 @@ export class TrainingData {
     })
     try {
       const gone = new Set(store.failed.map(({ index }) => index))
-      requireEnough(images.filter((_, row) => !gone.has(row)))
+      requireSome(images.filter((_, row) => !gone.has(row)))
       return new TrainingData(images, preprocessing, store)
     } catch (error) {
       await store.close()

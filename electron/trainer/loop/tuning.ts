@@ -15,6 +15,7 @@ import type { Network } from '../models/network.ts'
 import { Boundary } from './boundary.ts'
 import { checkpointOf } from './checkpoint-place.ts'
 import type { FitOutcome } from './fit.ts'
+import { ClassificationGoal } from './goal.ts'
 import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
 import { secondsSince } from './outcome.ts'
@@ -129,7 +130,7 @@ export class Tuning {
       ...{ network, fitting, augmentation, data, engine },
       boundary: await this.boundary,
       groups: this.groups(network),
-      classes: request.classes.length,
+      goal: new ClassificationGoal(data.labels, request.classes.length, fitting),
       seed: request.seed,
     })
     const opened = { learner, network }

@@ -37,7 +37,7 @@ export class Predictor {
     const lane = async (): Promise<void> => {
       while (next < images.length && context.stop.asked === null) {
         const { id, path } = images[next++]!
-        const { values, error, milliseconds } = await model.pool.submit(path)
+        const { values, error, milliseconds } = await model.pool.submit({ path })
         if (values && values.length !== model.classes.length)
           throw new KestrelError(
             'model-unreadable',

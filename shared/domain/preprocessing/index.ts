@@ -11,6 +11,7 @@ export {
   type ResampleTable,
 } from './resample.ts'
 export { resizeRgbFast } from './resample-simd.ts'
+export { partOf } from './region.ts'
 
 /** A decoded picture: upright, sRGB, uint8 `[height, width, 3]`. */
 export interface RgbPicture {

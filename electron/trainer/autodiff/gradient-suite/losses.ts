@@ -1,3 +1,8 @@
+import {
+  distillationObjectiveSchema,
+  targetLength,
+  type DistillationLoss,
+} from '#shared/domain/distillation/objective.ts'
 import type { LossConfig } from '#shared/domain/training/config.ts'
 import { float32 } from '../../graph/tensor.ts'
 import { int } from '../../graph/types.ts'
@@ -40,6 +45,32 @@ const smoothed: LossConfig = { kind: 'cross-entropy', labelSmoothing: 0.1 }
 const hinge: LossConfig = { kind: 'hinge', margin: 1, squared: false }
 const squaredHinge: LossConfig = { ...hinge, squared: true }
 
+/** Targets drawn: features of any size, probabilities, and labels on the first two rows only. */
+const distillation =
+  (
+    featureLength: number,
+    ofClasses: number,
+    objective: Parameters<typeof distillationObjectiveSchema.parse>[0] = {},
+  ): Drawing =>
+  (s) => {
+    const config: DistillationLoss = {
+      ...distillationObjectiveSchema.parse(objective),
+      ...{ kind: 'distillation', featureLength, classes: ofClasses },
+    }
+    const targets = Array.from({ length: 3 }, (_, row) => [
+      ...Array.from({ length: featureLength }, (_, k) => Math.sin(5 * row + 2 * k + 1)),
+      ...Array.from({ length: ofClasses }, (_, k) => (k === row ? 0.6 : 0.4 / (ofClasses - 1))),
+      ...Array.from({ length: ofClasses }, (_, k) => (row < 2 && k === row ? 1 : 0)),
+    ])
+    return writeLoss(config, {
+      builder: s.builder,
+      logits: s.value('student', [3, featureLength + ofClasses], between(-2, 2)),
+      targets: s.given('targets', float32([3, targetLength(config)], targets.flat())),
+      rowWeights: s.given('row weights', float32([3], [1, 0.5, 1])),
+      classes: featureLength + ofClasses,
+    }).loss
+  }
+
 export const lossCases: CaseTable = {
   'Cross-entropy': loss(crossEntropy),
   'Cross-entropy with label smoothing': loss(smoothed),
@@ -54,6 +85,10 @@ export const lossCases: CaseTable = {
   'Multi-class hinge (SVM)': loss(hinge),
   'Multi-class hinge, squared': loss(squaredHinge),
   'Multi-class hinge with soft targets': loss(hinge, { targets: soft, weights: [1, 2, 0.5, 0] }),
+  'Distillation of features, angle': distillation(5, 0),
+  'Distillation of features, distance': distillation(5, 0, { features: 'l2' }),
+  'Distillation of features, softened answers and labels': distillation(4, 3),
+  'Distillation of answers alone, without softening': distillation(0, 3, { temperature: 1 }),
 }
 
 /** A linear classifier whose weights are penalised. */

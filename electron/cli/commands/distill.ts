@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import type { DistillRequest } from '#shared/contract/trainer.ts'
+import { planDistillation } from '#shared/domain/distillation/plan.ts'
+import { viewsOf } from '#shared/domain/distillation/views.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { writeFileWhole } from '#studio/files.ts'
+import type { DistillCommand } from '../command.ts'
+import type { CliContext } from '../context.ts'
+import { distillationCard, type DistillationReport } from '../distillation-card.ts'
+import { hashAll } from '../hashed.ts'
+import { Interrupted } from '../interrupt.ts'
+import { findPictures } from '../pictures.ts'
+import { makeReady, withStudio } from '../studio.ts'
+
+/** Of 256 pictures so many are held back to see how far the student gets, chosen by their SHA-256. */
+const HELD_BACK = 10
+
+/** Makes a small backbone out of a large one. */
+export async function distill(command: DistillCommand, context: CliContext): Promise<void> {
+  const { terminal, signal } = context
+  const out = resolve(command.out)
+  const { pictures, refused } = await gather(command, context)
+  await withStudio(context, async (studio) => {
+    await makeReady(command.teacher, studio, context)
+    const teacher = await studio.backbones.ensure(command.teacher)
+    await mkdir(join(out, 'state'), { recursive: true })
+    const plan = planDistillation({
+      ...{ student: command.student, size: command.size, epochs: command.epochs },
+      featureLength: teacher.featureLength,
+    })
+    const images = imagesOf(pictures, command)
+    const target = join(out, 'backbone.onnx')
+    const result = await studio.pool
+      .long<'distill'>(
+        {
+          kind: 'distill',
+          ...{ teacher, images, target, seed: command.seed, engine: command.engine },
+          ...plan,
+          cacheDir: join(out, 'cache'),
+          checkpointDir: join(out, 'state'),
+        },
+        {
+          signal,
+          onProgress: ({ stage, done, total, rate }) =>
+            terminal.progress({
+              ...{ stage, done, total, rate },
+              etaSeconds: rate === null || rate <= 0 ? null : (total - done) / rate,
+            }),
+          onMetric: ({ step, trainLoss, valAccuracy }) =>
+            terminal.say(
+              `Epoch ${step} of ${command.epochs}: loss ${trainLoss.toFixed(4)}${valAccuracy === null ? '' : `, agreement on held-back pictures ${valAccuracy.toFixed(4)}`}`,
+            ),
+        },
+      )
+      .catch((error: unknown) => {
+        throw signal.aborted && error instanceof KestrelError && error.code === 'stopped'
+          ? interrupted
+          : error
+      })
+    terminal.clear()
+    const report: DistillationReport = {
+      kestrel: context.version,
+      teacher: { id: teacher.id, name: teacher.name, licence: teacher.licence, sha256: teacher.sha256 },
+      ...{ student: command.student, size: command.size, seed: command.seed, engine: command.engine },
+      ...{ views: command.views, epochs: result.epochs },
+      pictures: {
+        folders: command.pictures.map((folder) => basename(resolve(folder))),
+        probes: command.probes.map((folder) => basename(resolve(folder))),
+        used: pictures.length - result.failed.length,
+        skipped: refused.length + result.failed.length,
+      },
+      featureLength: result.featureLength,
+      parameters: result.parameters,
+      bytes: result.bytes,
+      sha256: result.sha256,
+      preprocessing: result.preprocessing,
+      agreement: result.agreement,
+      ...{ fitting: plan.fitting, augmentation: plan.augmentation, objective: plan.objective },
+      network: plan.network,
+      timings: result.timings,
+      stopped: result.stopped,
+      path: target,
+    }
+    await writeFileWhole(join(out, 'result.json'), `${JSON.stringify(report, null, 2)}\n`)
+    await writeFileWhole(join(out, 'card.md'), distillationCard(report))
+    terminal.print(
+      `${target}: ${(result.bytes / 1e6).toFixed(2)} MB, ${result.featureLength} features${result.agreement === null ? '' : `, agreement with ${teacher.name} ${result.agreement.toFixed(3)}`}.`,
+    )
+    terminal.answer(report)
+  })
+}
+
+const interrupted = new Interrupted({
+  kept: 'What the teacher said so far, and the last finished epoch, are kept.',
+  remedy: 'The same command goes on from there.',
+})
+
+interface Picture {
+  sha256: string
+  path: string
+}
+
+/** Every picture once, in an order that depends on their contents only. */
+async function gather(
+  { pictures, probes }: DistillCommand,
+  { signal }: CliContext,
+): Promise<{ pictures: Picture[]; refused: unknown[] }> {
+  const found = new Map<string, Picture>()
+  const refused: unknown[] = []
+  const take = async (folders: readonly string[], wanted: (sha256: string) => boolean): Promise<void> => {
+    if (folders.length === 0) return
+    const hashed = await hashAll(await findPictures(folders, signal))
+    refused.push(...hashed.refused)
+    for (const { file, sha256 } of hashed.readable)
+      if (wanted(sha256)) found.set(sha256, { sha256, path: file.path })
+  }
+  await take(pictures, () => true)
+  await take(probes, (sha256) => !isReserved(sha256))
+  return { pictures: [...found.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1)), refused }
+}
+
+/** Three of sixteen pictures of a probe folder: nobody can choose which. */
+export const isReserved = (sha256: string): boolean => /^[012]/.test(sha256)
+
+function imagesOf(pictures: readonly Picture[], { views, seed }: DistillCommand): DistillRequest['images'] {
+  return pictures.flatMap(({ sha256, path }, picture) =>
+    viewsOf(sha256, views, seed).map((region, view) => ({
+      id: picture * views + view,
+      path,
+      // All views of a picture are on one side.
+      split: Number.parseInt(sha256.slice(-2), 16) < HELD_BACK ? ('val' as const) : ('train' as const),
+      ...(region
+        ? {
+            region,
+            sha256: createHash('sha256')
+              .update(`${sha256} ${JSON.stringify(region)}`)
+              .digest('hex'),
+          }
+        : { sha256 }),
+    })),
+  )
+}

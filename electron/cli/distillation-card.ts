@@ -1,0 +1,55 @@
+import type { TrainingEngine } from '#shared/contract/trainer.ts'
+import type { DistillationPlan } from '#shared/domain/distillation/plan.ts'
+import type { StudentId } from '#shared/domain/distillation/students.ts'
+import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+
+/** `result.json` of `kestrel distill`: all that is needed to make the backbone again, and what came out. */
+export interface DistillationReport extends DistillationPlan {
+  kestrel: string
+  teacher: { id: string; name: string; licence: string; sha256: string }
+  student: StudentId
+  /** Pixels, width and height. */
+  size: number
+  seed: number
+  engine: TrainingEngine
+  views: number
+  epochs: number
+  pictures: { folders: string[]; probes: string[]; used: number; skipped: number }
+  featureLength: number
+  parameters: number
+  bytes: number
+  sha256: string
+  preprocessing: Preprocessing
+  agreement: number | null
+  timings: { features_s: number; train_s: number }
+  stopped: { reason: string; message: string } | null
+  path: string
+}
+
+/** The same for people, beside the backbone. */
+export function distillationCard(report: DistillationReport): string {
+  const { teacher, pictures, timings } = report
+  const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} min`
+  const probes = pictures.probes.map((name) => ` --probe ${name}`).join('')
+  const folders = pictures.folders.length > 0 ? ` --pictures ${pictures.folders.join(' ')}` : ''
+  return `# A backbone made by distillation
+
+A small residual network (${report.student}, ${report.parameters.toLocaleString('en')} numbers, ${report.size} × ${report.size} pixels) that gives
+${report.featureLength} features. It began with random weights (seed ${report.seed}) and learned to imitate the features of
+${teacher.name} (\`${teacher.id}\`, licence: ${teacher.licence}). No weight of the teacher is in it.
+
+| | |
+| --- | --- |
+| File | backbone.onnx, ${(report.bytes / 1e6).toFixed(2)} MB, weights in half precision, SHA-256 \`${report.sha256}\` |
+| Pictures | ${pictures.used} (${pictures.skipped} could not be read), ${report.views} views of each, shown ${report.epochs} times |
+| Agreement | ${report.agreement === null ? 'not measured' : `mean cosine ${report.agreement.toFixed(3)} with the teacher's standardised features, on pictures held back`} |
+| Time | ${minutes(timings.features_s)} for the teacher, ${minutes(timings.train_s)} for the student |
+| Pictures go in as | RGB, −1 … 1, stretched to ${report.size} × ${report.size} |
+
+Made by
+
+    kestrel distill --teacher ${teacher.id}${folders}${probes} --student ${report.student} --size ${report.size} --views ${report.views} --epochs ${report.epochs} --seed ${report.seed} --out DIR
+
+with Kestrel ${report.kestrel}; result.json holds every setting.
+`
+}

@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import type { DistillRequest, DistillResult } from '#shared/contract/trainer.ts'
+import type { DistillationLoss } from '#shared/domain/distillation/objective.ts'
+import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { layoutOf, scatter } from '../autodiff/layout.ts'
+import { withoutDropout } from '../autodiff/training-form.ts'
+import { engineFor } from '../engines/choose.ts'
+import { halveWeights } from '../graph/half.ts'
+import { writeOnnx } from '../graph/onnx/index.ts'
+import type { Graph } from '../graph/types.ts'
+import type { RequestContext } from '../host/context.ts'
+import { checkpointFor } from '../loop/checkpoint-place.ts'
+import { GradientFit } from '../loop/gradient-fit.ts'
+import { groupsOf } from '../loop/groups.ts'
+import { secondsSince, stoppedInWords } from '../loop/outcome.ts'
+import { TrainingData } from '../loop/training-data.ts'
+import { backboneOf } from '../models/backbone.ts'
+import { takingColour } from '../models/colour-input.ts'
+import { buildNetwork } from '../models/layers/build.ts'
+import { DistillationGoal } from './distillation-goal.ts'
+import { standardise, teacherFeatures } from './teacher.ts'
+
+/**
+ * The `distill` request: a student network learns to give, through one dense layer, the features of the teacher. What
+ * stands before that layer becomes the backbone.
+ * @throws KestrelError `too-few-pictures`, `stopped`, as `fit`
+ */
+export async function distillBackbone(
+  request: DistillRequest,
+  context: RequestContext,
+): Promise<DistillResult> {
+  const { network: spec, fitting, augmentation, seed, teacher } = request
+  const preprocessing = pixelPreprocessing(spec.input)
+  const reading = performance.now()
+  const data = await TrainingData.open(
+    { images: request.images.map((image) => ({ ...image, label: 0 })), cacheDir: request.cacheDir },
+    preprocessing,
+    context,
+    requirePictures,
+  )
+  try {
+    context.stop.throwIfAsked('Pictures read so far are kept.')
+    const [train, val] = [data.rows('train'), data.rows('val')]
+    const { features } = await teacherFeatures(
+      { backbone: teacher, images: data.images, cacheDir: request.cacheDir },
+      context,
+    )
+    standardise(features, teacher.featureLength, train)
+    const features_s = secondsSince(reading)
+
+    const began = performance.now()
+    const network = takingColour(buildNetwork(spec, { seed }))
+    const groups = groupsOf(network, fitting.regularisation)
+    const loss: DistillationLoss = {
+      ...request.objective,
+      ...{ kind: 'distillation', featureLength: teacher.featureLength, classes: 0 },
+    }
+    const engine = await engineFor(request.engine)
+    const learner = new GradientFit({
+      ...{ engine, network, boundary: null, groups, fitting, augmentation, data, seed },
+      goal: new DistillationGoal(loss, { features, soft: null }, null),
+    })
+    try {
+      const outcome = await learner.run({
+        ...{ train, val },
+        shouldStop: () => context.stop.asked !== null,
+        onEpoch: (metric) => context.metric(metric),
+        onBatch: (done, total) => {
+          const seconds = secondsSince(began)
+          context.progress('fitting', done, Math.max(total, done + 1), seconds > 0.5 ? done / seconds : null)
+        },
+        checkpoint: checkpointFor(request.checkpointDir, 'distill', data, {
+          ...{ spec, fitting, augmentation, seed, objective: request.objective, engine: request.engine },
+          teacher: teacher.sha256,
+        }),
+      })
+      context.stop.throwIfDropped()
+      context.progress('writing', 0, 1)
+      const graph = withoutDropout(
+        scatter(network.graph, layoutOf(network, groups), learner.answering(outcome.vectors)),
+      )
+      const written = await writeBackbone(graph, request.target)
+      context.progress('writing', 1, 1)
+      return {
+        kind: 'distill',
+        ...written,
+        preprocessing,
+        agreement: outcome.curve.find(({ step }) => step === outcome.epoch)?.valAccuracy ?? null,
+        epochs: outcome.curve.length,
+        failed: [...data.failed],
+        timings: { features_s, train_s: secondsSince(began) },
+        stopped: stoppedInWords(outcome.stopped),
+      }
+    } finally {
+      await learner.dispose()
+    }
+  } finally {
+    await data.close()
+  }
+}
+
+/** @param network trained, the imitating layer still on top. */
+async function writeBackbone(
+  network: Graph,
+  target: string,
+): Promise<Pick<DistillResult, 'featureLength' | 'parameters' | 'bytes' | 'sha256'>> {
+  const { graph, featureLength, parameters } = backboneOf({ format: 'onnx', graph: network })
+  const bytes = writeOnnx(halveWeights(graph))
+  const beside = `${target}.${process.pid}.part`
+  try {
+    await writeFile(beside, bytes)
+    await rename(beside, target)
+  } finally {
+    await rm(beside, { force: true })
+  }
+  return {
+    featureLength,
+    parameters,
+    bytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  }
+}
+
+function requirePictures(images: readonly { split: string }[]): void {
+  if (images.filter(({ split }) => split === 'train').length >= 2) return
+  throw new KestrelError('too-few-pictures', 'There are too few pictures that can be read to learn from.', {
+    kept: 'Nothing was changed.',
+    remedy: 'Add pictures.',
+  })
+}

@@ -1,0 +1,61 @@
+import type { PreparedBackbone, TrainerImage } from '#shared/contract/trainer.ts'
+import { KestrelError, type WireError } from '#shared/errors/index.ts'
+import { computeFeatures } from '../data/features.ts'
+import type { RequestContext } from '../host/context.ts'
+
+/** What the teacher says of every picture; rows are those of the pictures. */
+export interface TeacherOutputs {
+  /** Standardised, [rows, featureLength]; null where only its answers are learned. Rows of unreadable pictures are NaN. */
+  features: Float32Array | null
+  /** Softened probabilities [rows, classes], or null. */
+  soft: Float32Array | null
+}
+
+/** Numbers in memory at a time: 1 GB. */
+const MOST_NUMBERS = 256 * 2 ** 20
+
+/**
+ * The teacher's features of every picture, computed once and kept in the feature cache.
+ * @throws KestrelError `too-few-pictures` when they would not fit into memory; `stopped`; as `computeFeatures`
+ */
+export async function teacherFeatures(
+  {
+    backbone,
+    images,
+    cacheDir,
+  }: { backbone: PreparedBackbone; images: readonly TrainerImage[]; cacheDir: string },
+  context: RequestContext,
+): Promise<{ features: Float32Array; failed: { index: number; error: WireError }[]; computed: number }> {
+  const { featureLength } = backbone
+  if (images.length * featureLength > MOST_NUMBERS)
+    throw new KestrelError(
+      'bad-request',
+      `The teacher's features of ${images.length} views would take ${Math.round((images.length * featureLength * 4) / 2 ** 30)} GB of memory.`,
+      { remedy: `Use fewer pictures or views: up to ${Math.floor(MOST_NUMBERS / featureLength)} in all.` },
+    )
+  const features = new Float32Array(images.length * featureLength)
+  const { failed, computed } = await computeFeatures({
+    ...{ backbone, images, cacheDir, target: features, stop: context.stop },
+    onProgress: (done, total, rate) => context.progress('features', done, total, rate),
+  })
+  return { features, failed, computed }
+}
+
+/**
+ * Brings every number of the features to mean 0 and deviation 1 over these rows, in place. Numbers that never change become 0.
+ * @param rows that mean and deviation are taken from
+ */
+export function standardise(features: Float32Array, length: number, rows: readonly number[]): void {
+  const means = new Float64Array(length)
+  const squares = new Float64Array(length)
+  for (const row of rows)
+    for (let k = 0; k < length; k++) means[k]! += features[row * length + k]! / rows.length
+  for (const row of rows)
+    for (let k = 0; k < length; k++)
+      squares[k]! += (features[row * length + k]! - means[k]!) ** 2 / rows.length
+  const scales = squares.map((square) => (square > 1e-12 ? 1 / Math.sqrt(square) : 0))
+  for (let at = 0; at < features.length; at++) {
+    const k = at % length
+    features[at] = (features[at]! - means[k]!) * scales[k]!
+  }
+}

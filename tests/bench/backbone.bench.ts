@@ -1,0 +1,126 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { PreparedBackbone } from '#shared/contract/trainer.ts'
+import { preprocessingSchema } from '#shared/domain/preprocessing/index.ts'
+import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
+import { preprocessingOf, scalingText } from '#studio/backbones/preprocessing-text.ts'
+import { OnnxSession } from '#trainer/engines/onnx/session.ts'
+import { float32 } from '#trainer/graph/tensor.ts'
+import { prepareBackbone } from '#trainer/models/backbone.ts'
+import { z } from 'zod'
+import { probe, probeSets } from './probe.ts'
+import type { Bench, BenchContext, BenchResult } from './types.ts'
+
+/**
+ * What backbones are worth: each on each set, a linear probe over three seeds with the same splits for all. Our own is held
+ * against its teacher. KESTREL_BENCH_BACKBONES names further ONNX files with 128 px, −1 … 1 (students in the making).
+ */
+const SEEDS = [1, 2, 3]
+const TEACHER = 'mobilenet_v2_1.0_224'
+const indexSchema = z.object({
+  backbones: z.array(
+    z.object({
+      id: z.string(),
+      input: z.array(z.int()),
+      preprocessing: scalingText,
+      file: z.string().default('model.h5'),
+    }),
+  ),
+})
+
+interface Candidate {
+  id: string
+  file: string
+  preprocessing: (size: { width: number; height: number }) => PreparedBackbone['preprocessing']
+}
+
+function candidates({ shared }: BenchContext): Candidate[] {
+  const folder = shared('backbones')
+  const known = folder
+    ? indexSchema.parse(JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8'))).backbones
+    : []
+  const more = (process.env['KESTREL_BENCH_BACKBONES'] ?? '').split(':').filter((path) => path !== '')
+  return [
+    ...known.map(({ id, preprocessing, file }) => ({
+      id,
+      file: join(folder!, id, file),
+      preprocessing: (size: { width: number; height: number }) =>
+        preprocessingSchema.parse(preprocessingOf(size, preprocessing)),
+    })),
+    ...more.map((file, index) => ({ id: `student-${index + 1}`, file, preprocessing: pixelPreprocessing })),
+  ]
+}
+
+async function prepared(candidate: Candidate, work: string): Promise<PreparedBackbone> {
+  const onnxPath = join(work, `${candidate.id}.onnx`)
+  const { sha256, featureLength, input } = await prepareBackbone(candidate.file, onnxPath)
+  return { id: candidate.id, onnxPath, sha256, featureLength, preprocessing: candidate.preprocessing(input) }
+}
+
+/** Pictures per second of the network alone, both cores, the best of some rounds. */
+async function rateOf({ onnxPath, preprocessing }: PreparedBackbone): Promise<number> {
+  const session = await OnnxSession.open(onnxPath, { spinning: true })
+  const { width, height } = preprocessing.size
+  const batch = 8
+  const x = float32([batch, 3, height, width], new Float32Array(batch * 3 * height * width).fill(0.3))
+  let best = 0
+  for (let round = 0; round < 12; round++) {
+    const began = performance.now()
+    await session.run({ [session.inputs[0]?.name ?? 'input']: x })
+    if (round > 1) best = Math.max(best, (1000 * batch) / (performance.now() - began))
+  }
+  await session.dispose()
+  return best
+}
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length
+const deviation = (values: readonly number[]): number =>
+  Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) * (values.length / (values.length - 1)))
+
+export const run: Bench = async (context) => {
+  const work = await context.temporary()
+  const results: BenchResult[] = []
+  const reached = new Map<string, Map<string, number>>()
+  for (const candidate of candidates(context)) {
+    const backbone = await prepared(candidate, work)
+    const rate = await rateOf(backbone)
+    const megabytes = statSync(candidate.file).size / 1e6
+    const group = 'Backbones: linear probe, three seeds'
+    const own = new Map<string, number>()
+    for (const set of probeSets) {
+      const folder = context.shared(`data/${set.name}`)
+      if (folder === null || readdirSync(folder).length === 0) continue
+      const seeds: { accuracy: number; tests: number }[] = []
+      for (const seed of SEEDS) seeds.push(await probe(backbone, folder, set, seed, work))
+      const accuracies = seeds.map(({ accuracy }) => accuracy)
+      own.set(set.name, mean(accuracies))
+      results.push({
+        group,
+        name: `${candidate.id}: ${set.name}`,
+        value: mean(accuracies),
+        unit: '',
+        note: `± ${deviation(accuracies).toFixed(3)} over seeds, ${seeds[0]!.tests} test pictures`,
+      })
+    }
+    reached.set(candidate.id, own)
+    context.say(`${candidate.id}: ${[...own].map(([set, value]) => `${set} ${value.toFixed(3)}`).join(', ')}`)
+    results.push({
+      group,
+      name: `${candidate.id}: mean of the sets`,
+      value: mean([...own.values()]),
+      unit: '',
+      note: `${megabytes.toFixed(1)} MB, ${rate.toFixed(0)} pictures/s (network alone, both cores), ${backbone.featureLength} features`,
+    })
+  }
+  const teacher = reached.get(TEACHER)
+  if (teacher)
+    for (const [id, own] of reached) {
+      if (id === TEACHER) continue
+      const shares = [...own].map(([set, value]) => [set, value / teacher.get(set)!] as const)
+      context.say(
+        `${id} ÷ teacher: ${mean([...own.values()]) / mean([...teacher.values()])}; ${shares.map(([set, share]) => `${set} ${share.toFixed(3)}`).join(', ')}`,
+      )
+    }
+  return results
+}

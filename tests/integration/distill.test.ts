@@ -1,0 +1,121 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isReserved } from '../../electron/cli/commands/distill.ts'
+import { copySample, kestrel, sampleFolder } from '../helpers/cli.ts'
+import type { CliOutcome } from '../helpers/cli.ts'
+import { tinyBackboneFolder } from '../helpers/training-studio.ts'
+
+let folder = ''
+let env: Record<string, string> = {}
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kestrel-distill-'))
+  const backbones = await tinyBackboneFolder(join(folder, 'backbones'))
+  env = { KESTREL_HOME: join(folder, 'home'), KESTREL_BACKBONES: backbones }
+  copySample(join(folder, 'few'), ['leaf', 'shell'], 12)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const at = (...names: string[]): string => join(folder, ...names)
+const toyTeacher = 'tiny'
+const distill = (out: string, pictures: string[], ...more: string[]): string[] => [
+  ...['distill', '--teacher', toyTeacher, ...pictures, '--student', 'tiny', '--size', '64'],
+  ...['--out', at(out), ...more],
+]
+const reportSchema = z.object({
+  sha256: z.string(),
+  agreement: z.number().nullable(),
+  bytes: z.int(),
+  featureLength: z.int(),
+  epochs: z.int(),
+  pictures: z.object({ used: z.int(), skipped: z.int() }),
+})
+const reportOf = (out: string) => reportSchema.parse(JSON.parse(readFileSync(at(out, 'result.json'), 'utf8')))
+const done = (outcome: CliOutcome): CliOutcome => {
+  expect(outcome.stderr + outcome.stdout).toContain('Training …')
+  expect(outcome.code, outcome.stderr).toBe(0)
+  return outcome
+}
+
+describe('kestrel distill', () => {
+  it('makes a backbone that does as well on the sample as its toy teacher', async () => {
+    const { stdout } = done(
+      await kestrel(
+        distill('student', ['--pictures', sampleFolder], '--views', '4', '--epochs', '10', '--json'),
+        { env },
+      ),
+    )
+    const report = reportSchema.parse(JSON.parse(stdout))
+    expect(report).toEqual(reportOf('student'))
+    expect(report).toMatchObject({ featureLength: 256, epochs: 10, pictures: { used: 224, skipped: 0 } })
+    expect(statSync(at('student', 'backbone.onnx')).size).toBe(report.bytes)
+    expect(report.agreement).toBeGreaterThan(0.8)
+    expect(readFileSync(at('student', 'card.md'), 'utf8')).toContain(report.sha256)
+
+    const added = await kestrel(['backbones', 'add', at('student', 'backbone.onnx'), '--json'], { env })
+    expect(added.code, added.stderr).toBe(0)
+    const accuracies: Record<string, number> = {}
+    for (const backbone of ['own-backbone', toyTeacher]) {
+      const out = at(`probe ${backbone}`)
+      const run = await kestrel(
+        ['run', sampleFolder, '--out', out, '--backbone', backbone, '--folds', '5', '--json'],
+        { env },
+      )
+      expect(run.code, run.stderr).toBe(0)
+      const result = z
+        .object({ folds: z.object({ pooled: z.object({ accuracy: z.number() }) }) })
+        .parse(JSON.parse(run.stdout))
+      accuracies[backbone] = result.folds.pooled.accuracy
+    }
+    expect(accuracies['own-backbone']).toBeGreaterThan(accuracies[toyTeacher]! - 0.03)
+  })
+
+  it('gives the same backbone again, and after being killed in the middle', async () => {
+    const args = (out: string) => distill(out, ['--pictures', at('few')], '--views', '3', '--epochs', '4')
+    done(await kestrel(args('first'), { env }))
+    let killed = false
+    const cut = await kestrel(args('cut'), {
+      env,
+      onOutput({ stderr }, kill) {
+        if (killed || !stderr.includes('Epoch 2 of 4')) return
+        killed = true
+        kill('SIGKILL')
+      },
+    })
+    expect(cut.code).toBeNull()
+    expect(existsSync(at('cut', 'backbone.onnx'))).toBe(false)
+    done(await kestrel(args('cut'), { env }))
+    expect(reportOf('cut').sha256).toBe(reportOf('first').sha256)
+  })
+
+  it('never shows the student the pictures that a probe is tested on', async () => {
+    const { stderr } = await kestrel(
+      distill('probed', ['--probe', at('few')], '--views', '1', '--epochs', '1', '--json'),
+      { env },
+    )
+    const shown = reportOf('probed').pictures.used
+    expect(stderr).toContain('Epoch 1 of 1')
+    expect(shown).toBeGreaterThan(0)
+    expect(shown).toBeLessThan(24)
+    expect(isReserved('2f')).toBe(true)
+    expect(isReserved('3f')).toBe(false)
+  })
+
+  it('says what is missing before anything is computed', async () => {
+    const none = await kestrel(['distill', '--teacher', 'x', '--student', 'tiny', '--out', at('none')], {
+      env,
+    })
+    expect(none.code).toBe(2)
+    expect(none.stderr).toContain('--pictures FOLDER is missing')
+    const unknown = await kestrel(
+      ['distill', '--teacher', 'nobody', '--pictures', at('few'), '--student', 'tiny', '--out', at('none')],
+      { env },
+    )
+    expect(unknown.code).toBe(1)
+    expect(unknown.stderr).toContain('There is no backbone "nobody"')
+    expect(existsSync(at('none'))).toBe(false)
+  })
+})
