@@ -12,6 +12,7 @@ import {
 } from '#shared/contract/trainer.ts'
 import { fromWire } from '#shared/errors/index.ts'
 import { encodeFrame, FrameDecoder } from '#shared/util/frames.ts'
+import { withContents } from './folders.ts'
 
 const script = resolve(import.meta.dirname, '../../electron/trainer/main.ts')
 
@@ -107,7 +108,7 @@ export class TrainerProcess {
     await this.disconnect()
     await this.exited
     this.server.close()
-    rmSync(this.folder, { recursive: true, force: true })
+    rmSync(this.folder, withContents)
   }
 
   private take(message: FromTrainer): void {

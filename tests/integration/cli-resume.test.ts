@@ -7,6 +7,7 @@ import { runResultSchema } from '../../electron/cli/result.ts'
 import { copySample, kestrel } from '../helpers/cli.ts'
 import type { CliOutcome } from '../helpers/cli.ts'
 import { tinyBackboneFolder } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let folder = ''
 let env: Record<string, string> = {}
@@ -15,7 +16,7 @@ beforeAll(async () => {
   env = { KESTREL_HOME: join(folder, 'home') }
   copySample(join(folder, 'pictures'), ['leaf', 'shell'], 10)
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => rm(folder, withContents))
 
 const at = (...names: string[]): string => join(folder, ...names)
 const resultOf = (out: string) =>

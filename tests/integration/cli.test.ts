@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { runResultSchema } from '../../electron/cli/result.ts'
 import { copySample, kestrel } from '../helpers/cli.ts'
 import { describeWithShared, sharedPath } from '../helpers/shared.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let folder = ''
 let env: Record<string, string> = {}
@@ -14,7 +15,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kestrel-cli-'))
   env = { KESTREL_HOME: join(folder, 'home') }
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => rm(folder, withContents))
 
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findTestElectron } from '../../scripts/lib/electron-binary.ts'
+import { withContents } from '../helpers/folders.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const electron = process.platform === 'linux' ? findTestElectron() : null
@@ -54,7 +55,7 @@ describe.skipIf(!packable)('the packaged app', () => {
     )
     if (packing.status !== 0) throw new Error(`packing failed:\n${packing.stdout}\n${packing.stderr}`)
   }, 300_000)
-  afterAll(() => rmSync(work, { recursive: true, force: true }))
+  afterAll(() => rmSync(work, withContents))
 
   it('has the shell in the archive and nothing of development anywhere', () => {
     const listed = archiveList(join(resources, 'app.asar'))

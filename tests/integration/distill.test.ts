@@ -8,6 +8,7 @@ import { isReserved } from '../../electron/cli/commands/distill.ts'
 import { copySample, kestrel, sampleFolder } from '../helpers/cli.ts'
 import type { CliOutcome } from '../helpers/cli.ts'
 import { tinyBackboneFolder } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let folder = ''
 let env: Record<string, string> = {}
@@ -17,7 +18,7 @@ beforeAll(async () => {
   env = { KESTREL_HOME: join(folder, 'home'), KESTREL_BACKBONES: backbones }
   copySample(join(folder, 'few'), ['leaf', 'shell'], 12)
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => rm(folder, withContents))
 
 const at = (...names: string[]): string => join(folder, ...names)
 const toyTeacher = 'tiny'

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWithShared, sharedPath } from '../helpers/shared.ts'
 import { trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 const needs = ['data/flowers5', 'backbones/mobilenet_v1_0.25_128']
 
@@ -29,7 +30,7 @@ describeWithShared('the main job on real flowers', needs, () => {
   afterAll(async () => {
     await studio.close()
     expect(studio.log.lines).toEqual([])
-    await rm(work, { recursive: true, force: true })
+    await rm(work, withContents)
   })
 
   it('goes from pictures to a proven export: train, mend, train again, see what flipped, use, take away', async () => {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { withContents } from '../helpers/folders.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -18,7 +19,7 @@ afterEach(async () => {
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
-  rmSync(home, { recursive: true, force: true, maxRetries: 3 })
+  rmSync(home, withContents)
 })
 
 function run(

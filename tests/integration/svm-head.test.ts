@@ -8,6 +8,7 @@ import type { RunResult } from '../../electron/cli/result.ts'
 import { kestrel } from '../helpers/cli.ts'
 import { drawPictures } from '../helpers/drawn-pictures.ts'
 import { tinyBackboneFolder } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 const labels = ['berry', 'box', 'lemon']
 let folder = ''
@@ -23,7 +24,7 @@ beforeAll(async () => {
     renameSync(path, join(into, basename(path)))
   }
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, withContents))
 
 const trainedSchema = z.object({ recipe: z.string(), objective: z.string().nullable() })
 const passportSchema = z.object({

@@ -10,6 +10,7 @@ import { gradientPlanSchema } from '#shared/domain/training/presets.ts'
 import { runResultSchema } from '../../electron/cli/result.ts'
 import { copySample, kestrel } from '../helpers/cli.ts'
 import { tinyBackboneFolder } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let folder = ''
 const at = (name: string): string => join(folder, name)
@@ -20,7 +21,7 @@ beforeAll(async () => {
   copySample(at('pictures'), ['leaf', 'shell'], 12)
   await tinyBackboneFolder(at('backbones'))
 })
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, withContents))
 
 async function run(project: string, more: readonly string[], recipe = scratch) {
   const args = ['run', at('pictures'), '--out', at(project), '--json', ...recipe, ...more]

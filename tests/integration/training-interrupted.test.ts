@@ -10,6 +10,7 @@ import type { Job } from '#shared/jobs/job.ts'
 import { drawPictures } from '../helpers/drawn-pictures.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let work: string
 let pictures: string
@@ -24,7 +25,7 @@ beforeAll(async () => {
     await rename(path, join(pictures, `kind ${label}`, path.split('/').at(-1)!))
   }
 })
-afterAll(() => rm(work, { recursive: true, force: true }))
+afterAll(() => rm(work, withContents))
 
 /** Waits for the first event that fits. */
 function eventOf(studio: TrainingStudio, fits: (event: StudioEvent) => boolean): Promise<StudioEvent> {

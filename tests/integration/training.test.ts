@@ -7,6 +7,7 @@ import type { StudioEvent } from '#shared/contract/system.ts'
 import { drawPictures } from '../helpers/drawn-pictures.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let work: string
 let pictures: string
@@ -28,7 +29,7 @@ beforeAll(async () => {
   backbones = await tinyBackboneFolder(join(work, 'backbones'))
   await drawnFolder(pictures, { classes: 3, count: 30, seed: 3 })
 })
-afterAll(() => rm(work, { recursive: true, force: true }))
+afterAll(() => rm(work, withContents))
 
 describe('a head on a frozen backbone', () => {
   let studio: TrainingStudio

@@ -8,6 +8,7 @@ import { mediaUrl } from '#shared/contract/media.ts'
 import { drawPictures } from '../helpers/drawn-pictures.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let work: string
 let studio: TrainingStudio
@@ -36,7 +37,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await studio.close()
-  await rm(work, { recursive: true, force: true })
+  await rm(work, withContents)
 })
 
 const get = (path: string): Promise<Response> =>

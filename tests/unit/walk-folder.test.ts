@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { walkFolder } from '#studio/sources/walk.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -17,7 +18,7 @@ beforeAll(async () => {
     await writeFile(join(folder, path), 'x')
   }
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => rm(folder, withContents))
 
 it('passes projects among the pictures over, whatever their folder is called', async () => {
   const found: string[] = []

@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { closeDisplay, launch } from './launcher.ts'
 import type { LaunchedApp } from './launcher.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const samples = join(root, 'resources', 'samples', 'forest-finds')
@@ -49,7 +50,7 @@ describe('the studio in its window', () => {
   })
   afterAll(async () => {
     await kestrel.close()
-    rmSync(work, { recursive: true, force: true, maxRetries: 3 })
+    rmSync(work, withContents)
     closeDisplay()
   })
 

@@ -8,6 +8,7 @@ import { _electron } from 'playwright-core'
 import type { ElectronApplication, Page } from 'playwright-core'
 import { findTestElectron } from '../../../scripts/lib/electron-binary.ts'
 import type { TestElectron } from '../../../scripts/lib/electron-binary.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const shim = join(import.meta.dirname, 'shim', 'old-electron.cjs')
@@ -152,7 +153,7 @@ export async function launch(options: LaunchOptions = {}): Promise<LaunchedApp> 
     log: () => readFileSync(join(home, 'logs', 'main.log'), 'utf8'),
     async close() {
       await app.close()
-      if (options.home === undefined) rmSync(home, { recursive: true, force: true, maxRetries: 3 })
+      if (options.home === undefined) rmSync(home, withContents)
     },
   }
 }

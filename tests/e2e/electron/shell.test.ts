@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DesktopEvent, KestrelDesktop } from '#shared/contract/desktop.ts'
 import { closeDisplay, launch, launchInVain, standInApp } from './launcher.ts'
 import type { LaunchedApp } from './launcher.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 declare global {
   interface Window {
@@ -38,7 +39,7 @@ describe('the desktop shell, with a stand-in studio', () => {
   })
   afterAll(async () => {
     await kestrel.close()
-    for (const folder of [appFolder, kestrel.home]) rmSync(folder, { recursive: true, force: true })
+    for (const folder of [appFolder, kestrel.home]) rmSync(folder, withContents)
     closeDisplay()
   })
 
@@ -313,7 +314,7 @@ describe('the desktop shell, on utility processes of this Electron', () => {
   })
   afterAll(async () => {
     await kestrel.close()
-    for (const folder of [appFolder, kestrel.home]) rmSync(folder, { recursive: true, force: true })
+    for (const folder of [appFolder, kestrel.home]) rmSync(folder, withContents)
     closeDisplay()
   })
 
@@ -346,7 +347,7 @@ describe('the desktop shell, when the studio keeps dying', () => {
   })
   afterAll(async () => {
     await kestrel.close()
-    rmSync(appFolder, { recursive: true, force: true })
+    rmSync(appFolder, withContents)
     closeDisplay()
   })
 
@@ -379,7 +380,7 @@ describe('the desktop shell, when it is closed during a training', () => {
     await kestrel.page.waitForSelector('h1')
   })
   afterAll(() => {
-    for (const folder of [appFolder, kestrel.home]) rmSync(folder, { recursive: true, force: true })
+    for (const folder of [appFolder, kestrel.home]) rmSync(folder, withContents)
     closeDisplay()
   })
 

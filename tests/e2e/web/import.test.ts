@@ -14,6 +14,7 @@ import {
 } from './studio.ts'
 import { writeTree } from '../../helpers/draw.ts'
 import type { RunningStudio } from './studio.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 /** Pictures come in: by choice, by a real drop, nested, with splits, with files that cannot be read. */
 let browser: Browser
@@ -36,7 +37,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await studio.close()
   await browser.close()
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, withContents)
 })
 
 let made = 0

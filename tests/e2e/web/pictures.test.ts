@@ -13,6 +13,7 @@ import {
   startStudio,
 } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 /** Looking and labelling, by mouse and keyboard, on twelve pictures of each kind of the sample. */
 const perLabel = 12
@@ -46,7 +47,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await studio.close()
   await browser.close()
-  await rm(join(folder, '..'), { recursive: true, force: true })
+  await rm(join(folder, '..'), withContents)
 })
 beforeEach(async () => {
   await page.goto(new URL(place, page.url()).href)

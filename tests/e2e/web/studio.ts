@@ -12,6 +12,7 @@ import { findBrowser } from '../../../scripts/lib/browser.ts'
 import { nodeFlags } from '../../../scripts/lib/node24.mjs'
 import { chromium } from 'playwright-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { withContents } from '../../helpers/folders.ts'
 
 function browserPath(): string {
   const found = findBrowser()
@@ -120,7 +121,7 @@ export async function startStudio(browser: Browser, settings: StudioSettings = {
     async close() {
       await context.close()
       await stop('SIGTERM')
-      if (settings.home === undefined) await rm(home, { recursive: true, force: true, maxRetries: 3 })
+      if (settings.home === undefined) await rm(home, withContents)
       if (problems.length > 0) throw new Error(`the page reported errors:\n${problems.join('\n')}`)
     },
   }

@@ -19,6 +19,7 @@ import { int, ints } from '../../../electron/trainer/graph/types.ts'
 import type { Graph } from '../../../electron/trainer/graph/types.ts'
 import { StopSignal } from '../../../electron/trainer/host/context.ts'
 import { composeBatchClassifier } from '../../../electron/trainer/models/classifier.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 const classes = ['warm', 'cold', 'in between']
 const preprocessing: Preprocessing = {
@@ -147,7 +148,7 @@ describe.skipIf(missing.length > 0)('the page of a TensorFlow.js export', () => 
     await browser?.close()
     server?.kill()
     rmSync(join(folder, 'export/node_modules'), { force: true })
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, withContents)
   })
 
   test('answers as the app does, and asks nobody else for anything', async () => {

@@ -24,6 +24,7 @@ import { backboneOf } from '../../../electron/trainer/models/backbone.ts'
 import { composeBatchClassifier } from '../../../electron/trainer/models/classifier.ts'
 import { readModel } from '../../../electron/trainer/models/source.ts'
 import { describeWithShared, sharedPath } from '../../helpers/shared.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 const classes = ['daisy', 'dandelion', 'roses', 'sunflowers', 'tulips']
 const backboneId = 'mobilenet_v1_0.25_128'
@@ -97,7 +98,7 @@ describeWithShared('exports', [`backbones/${backboneId}/model.h5`, 'data/flowers
     }
     await session.dispose()
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => rmSync(folder, withContents))
 
   function requestFor(format: ExportFormat, targetDir: string): ExportRequest {
     return {

@@ -6,6 +6,7 @@ import { readOnnx, writeOnnx } from '../../../electron/trainer/graph/onnx/index.
 import { prepareBackbone } from '../../../electron/trainer/models/backbone.ts'
 import { largestDifference, referenceFeatures, referenceInputs, runGraph } from '../../helpers/graphs.ts'
 import { describeWithShared, sharedPath } from '../../helpers/shared.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 const expected = [
   {
@@ -37,7 +38,7 @@ describeWithShared('real backbones', ['backbones/mobilenet_v2_1.0_224/model.h5']
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'kestrel-backbones-'))
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => rmSync(folder, withContents))
 
   test.each(expected)('$id gives the features of the framework it comes from', async (wanted) => {
     const target = join(folder, `${wanted.id}.onnx`)

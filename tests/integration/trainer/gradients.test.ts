@@ -12,7 +12,7 @@ import { planGradients } from '#shared/domain/training/presets.ts'
 import type { GradientChanges } from '#shared/domain/training/presets.ts'
 import { drawPictures } from '../../helpers/drawn-pictures.ts'
 import type { DrawnPicture } from '../../helpers/drawn-pictures.ts'
-import { temporaryFolder } from '../../helpers/folders.ts'
+import { temporaryFolder, withContents } from '../../helpers/folders.ts'
 import { tinyNetwork } from '../../helpers/tiny-backbone.ts'
 import { TrainerProcess } from '../../helpers/trainer-process.ts'
 
@@ -45,7 +45,7 @@ beforeAll(async () => {
   backbone = { id: 'tiny', sha256, onnxPath: target, featureLength, preprocessing }
 })
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, withContents))
 
 function request(
   recipe: 'fine-tune' | 'scratch',

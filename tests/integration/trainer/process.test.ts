@@ -6,7 +6,7 @@ import type { FromTrainer, PreparedBackbone, TrainRequest, TrainResult } from '#
 import { stratifiedSplit } from '#shared/domain/splits.ts'
 import { planGradients } from '#shared/domain/training/presets.ts'
 import { drawPictures, type DrawnPicture } from '../../helpers/drawn-pictures.ts'
-import { temporaryFolder } from '../../helpers/folders.ts'
+import { temporaryFolder, withContents } from '../../helpers/folders.ts'
 import { tinyFeatureLength, tinyNetwork } from '../../helpers/tiny-backbone.ts'
 import { TrainerProcess } from '../../helpers/trainer-process.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -49,7 +49,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await trainer.close()
-  rmSync(shared, { recursive: true, force: true })
+  rmSync(shared, withContents)
 })
 
 /** The small network of "From scratch", with as many epochs as a test has patience for. */

@@ -10,6 +10,7 @@ import { readTrainingFile } from '#shared/domain/training/training-file.ts'
 import { drawPictures } from '../../helpers/drawn-pictures.ts'
 import type { DrawnPicture } from '../../helpers/drawn-pictures.ts'
 import { TrainerProcess } from '../../helpers/trainer-process.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 const classes = ['red', 'blue', 'yellow']
 let folder: string
@@ -60,7 +61,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await trainer.close()
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(folder, withContents)
 })
 
 /** What is left of a setting when it never reaches the engine is the very same curve. */

@@ -7,6 +7,7 @@ import { KestrelError } from '#shared/errors/index.ts'
 import { readKeras } from '../../../electron/trainer/graph/keras/index.ts'
 import type { KerasFormat } from '../../../electron/trainer/graph/keras/messages.ts'
 import { validate } from '../../../electron/trainer/graph/validate.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 const fixture = (name: string): string => join(import.meta.dirname, '../../fixtures/keras', name)
 
@@ -16,7 +17,7 @@ describe('damaged Keras files are read or refused, never more', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'kestrel-damaged-'))
   })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => rmSync(folder, withContents))
 
   async function readsOrRefuses(name: string, format: KerasFormat, bytes: Uint8Array): Promise<void> {
     const file = join(folder, name)

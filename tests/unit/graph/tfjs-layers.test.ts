@@ -9,6 +9,7 @@ import { createRandom } from '#shared/domain/random.ts'
 import { readModel } from '../../../electron/trainer/models/source.ts'
 import { backboneOf } from '../../../electron/trainer/models/backbone.ts'
 import { largestDifference, runGraph } from '../../helpers/graphs.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 const size = 15
 
@@ -79,7 +80,7 @@ describe('TF.js layers models', () => {
   })
   afterAll(() => {
     model.dispose()
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(folder, withContents)
   })
 
   /** As `tensorflowjs_converter` and the browser's download write it, in two weight files. */
