@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/pro
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { preprocessingSchema } from '#shared/domain/preprocessing/definition.ts'
-import { jsonOrUndefined } from '../files.ts'
+import { jsonOrUndefined } from '#shared/util/json.ts'
 import { backboneId } from './catalogue.ts'
 import { hashFile } from './hash-file.ts'
 
