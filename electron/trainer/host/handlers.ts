@@ -1,6 +1,6 @@
 import { engineReport } from '../engines/report.ts'
 import { answerTrain } from './answer-train.ts'
-import { prepareBackbone } from '../models/backbone.ts'
+import { answerPrepare } from './answer-prepare.ts'
 import { Predictor } from '../predict/predictor.ts'
 import { answerFeatures } from './answer-features.ts'
 import type { Handlers } from './host.ts'
@@ -11,7 +11,7 @@ export function createHandlers(): { handlers: Handlers; dispose: () => Promise<v
   return {
     handlers: {
       hello: () => engineReport(),
-      'prepare-backbone': (request) => prepareBackbone(request.file, request.target),
+      'prepare-backbone': answerPrepare,
       features: answerFeatures,
       train: answerTrain,
       predict: (request, context) => predictor.predict(request, context),
