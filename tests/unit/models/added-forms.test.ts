@@ -266,7 +266,9 @@ test('where any size is said to do, one that fits the layers is taken', () => {
   const sketch = new Sketch('float32', ['batch', 3, 'h', 'w'])
   const small = sketch.op('MaxPool', [sketch.x], { kernel_shape: ints([16, 16]), strides: ints([16, 16]) })
   const flat = sketch.op('Flatten', [small], { axis: int(1) })
-  const hidden = sketch.op('Relu', [sketch.op('Gemm', [flat, sketch.numbers(drawn(3 * 36 * 5), [3 * 36, 5])])])
+  const hidden = sketch.op('Relu', [
+    sketch.op('Gemm', [flat, sketch.numbers(drawn(3 * 36 * 5), [3 * 36, 5])]),
+  ])
   const { input, featureLength } = added(
     sketch.done(sketch.op('Gemm', [hidden, sketch.numbers(drawn(10), [5, 2])])),
   )
