@@ -135,5 +135,6 @@ Lists engines (and why one cannot be used), backbones, versions, folders and fre
 
   list               what is known, and what is ready to use
   get ID             downloads one from its official place and checks it
-  add FILE           takes in a file of your own: ONNX, Keras (.h5, .keras) or a TF.js layers model.json`,
+  add FILE           takes in a file of your own: ONNX, Keras (.h5, .keras) or a TF.js layers model.json; a model that
+                     was exported from another project as ONNX, too`,
 }

@@ -26,16 +26,6 @@ export async function readTextIfThere(path: string): Promise<string | undefined>
   }
 }
 
-/** Of files that are written whole: what is no JSON all the same was written by somebody else. @returns undefined then */
-export function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
-}
-
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 

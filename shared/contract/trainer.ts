@@ -174,8 +174,10 @@ export const prepareBackboneResultSchema = z.object({
   featureLayer: z.string(),
   parameters: z.int(),
   sha256: z.string(),
-  /** What the recognised architecture expects; null when only the person or the catalogue can know. */
+  /** What the file says or does itself, or the recognised architecture expects; null when only the person or the catalogue can know. */
   preprocessing: preprocessingSchema.nullable(),
+  /** What the file can tell apart, when it is a model that Kestrel made. */
+  labels: z.array(z.string()).optional(),
 })
 export type PrepareBackboneResult = z.infer<typeof prepareBackboneResultSchema>
 

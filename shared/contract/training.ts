@@ -3,6 +3,7 @@ import { call, ci95, ok, projectRef, runRef, splitChoice, window } from './base.
 import { trainingCheckSchema } from '../domain/training/babysitter.ts'
 import { gradientChangesSchema } from '../domain/training/presets.ts'
 import {
+  foldsLeftOutSchema,
   headObjectives,
   keptSchema,
   recipes,
@@ -104,6 +105,8 @@ export const runSchema = z.object({
   testAccuracyCi95: ci95.nullable(),
   valAccuracy: z.number().nullable(),
   outOfFoldAccuracy: z.number().nullable(),
+  /** Folds that could not be trained: the pictures in them are not in `outOfFoldAccuracy`. Null where there are none. */
+  foldsLeftOut: foldsLeftOutSchema.nullable(),
   regularisation: z.number().nullable(),
   stopped: z.object({ reason: z.string(), message: z.string() }).nullable(),
   error: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }).nullable(),

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { asTheyAre, preprocessingOf, symmetric } from '#shared/domain/preprocessing/scaling.ts'
 import { readCatalogue } from '#studio/backbones/catalogue.ts'
 import type { CatalogueEntry } from '#studio/backbones/catalogue.ts'
 import { scalingText } from '#studio/backbones/preprocessing-text.ts'
@@ -12,7 +13,10 @@ import { createBackboneService } from '#studio/backbones/service.ts'
 import type { BackboneServicePorts } from '#studio/backbones/service.ts'
 import { createEventBus } from '#studio/events/event-bus.ts'
 import { createJobRunner } from '#studio/jobs/job-runner.ts'
-import { prepareBackbone } from '../../electron/trainer/models/backbone.ts'
+import { readOnnx, writeOnnx } from '../../electron/trainer/graph/onnx/index.ts'
+import { int } from '../../electron/trainer/graph/types.ts'
+import { backboneOf, prepareBackbone } from '../../electron/trainer/models/backbone.ts'
+import { classifierGraph } from '../../electron/trainer/models/classifier.ts'
 import { temporaryFolder } from '../helpers/folders.ts'
 import { describeWithShared, sharedPath } from '../helpers/shared.ts'
 import { tinyFeatureLength, tinyNetwork } from '../helpers/tiny-backbone.ts'
@@ -44,6 +48,21 @@ function service(ports: Partial<BackboneServicePorts> = {}) {
     ...ports,
   })
   return { ...made, home, jobs, preparations: () => prepared }
+}
+
+/** The tiny network, taking bytes. */
+function tinyNetworkForBytes(): Uint8Array {
+  const graph = readOnnx(bytes)
+  const cast = { name: 'real', op: 'Cast', domain: '', inputs: ['input'], outputs: ['real'] }
+  const nodes = graph.nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map((name) => (name === 'input' ? 'real' : name)),
+  }))
+  return writeOnnx({
+    ...graph,
+    inputs: graph.inputs.map((info) => ({ ...info, type: 'uint8' as const })),
+    nodes: [{ ...cast, attributes: { to: int(1) } }, ...nodes],
+  })
 }
 
 /** A folder as KESTREL_BACKBONES names it. */
@@ -222,6 +241,48 @@ describe('backbones', () => {
 
     const known = service({ catalogue: [entry('http://127.0.0.1:9/x')] })
     expect(await known.add([folder])).toMatchObject({ id: 'mobilenet_v2.tiny', source: 'store' })
+  })
+
+  it('takes the folder of an export, and says which of its files to choose', async () => {
+    const folder = temporaryFolder()
+    const exported = classifierGraph({
+      trunk: backboneOf({ format: 'onnx', graph: readOnnx(bytes) }).graph,
+      head: null,
+      preprocessing: preprocessingOf({ width: 32, height: 32 }, asTheyAre),
+      classes: Array.from({ length: tinyFeatureLength }, (_, index) => `label ${index}`),
+    })
+    await writeFile(join(folder, 'model.onnx'), writeOnnx(exported))
+    await mkdir(join(folder, 'samples'))
+    const beside = { kestrel: '1.0.0', format: 'onnx', file: 'model.onnx' }
+    for (const name of ['model.json', 'package.json', 'samples/expected.json'])
+      await writeFile(join(folder, name), JSON.stringify(name === 'model.json' ? beside : {}))
+    const { add } = service()
+    expect(await add([folder])).toMatchObject({
+      id: 'own-model',
+      name: 'model (label 0, label 1, label 2 and 21 more)',
+      words: expect.stringContaining('tell label 0, label 1, label 2 and 21 more apart'),
+    })
+    await expect(add([join(folder, 'model.json')])).rejects.toMatchObject({
+      code: 'backbone-unsupported',
+      remedy: 'Choose the file model.onnx, or the folder.',
+    })
+    await expect(add([join(folder, 'package.json')])).rejects.toMatchObject({ code: 'backbone-unsupported' })
+    await writeFile(join(folder, 'package.json'), 'no JSON')
+    await expect(add([join(folder, 'package.json')])).rejects.toMatchObject({ code: 'backbone-unsupported' })
+  })
+
+  it("finds out more about a file of the person's own than the Kestrel that took it in", async () => {
+    const folder = temporaryFolder()
+    await writeFile(join(folder, 'bytes.onnx'), tinyNetworkForBytes())
+    const { add, home } = service()
+    const { id } = await add([join(folder, 'bytes.onnx')])
+    const file = join(home, 'backbones', id, 'info.json')
+    const info = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
+    const wrong = { preparedBy: 1, preprocessing: preprocessingOf({ width: 32, height: 32 }, symmetric) }
+    await writeFile(file, JSON.stringify({ ...info, ...wrong, words: 'assumed', name: 'My own' }))
+    const { ensure, list } = service({ home })
+    expect(await ensure(id)).toMatchObject({ preprocessing: { divisor: [1, 1, 1] }, name: 'My own' })
+    expect(await list()).toMatchObject([{ id, words: 'A backbone of your own.', state: 'ready' }])
   })
 
   it('refuses what is no network, with words, and leaves nothing behind', async () => {

@@ -1,13 +1,14 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import type { PrepareBackboneResult } from '#shared/contract/trainer.ts'
+import { preprocessingOf, symmetric } from '#shared/domain/preprocessing/scaling.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { CatalogueEntry } from './catalogue.ts'
 import { hashFile } from './hash-file.ts'
 import type { Described } from './installer.ts'
-import { preprocessingOf } from './preprocessing-text.ts'
+import type { BackboneInfo } from './store.ts'
 
-const endings = ['.onnx', '.h5', '.hdf5', '.keras', '.json']
+const endings = ['.onnx', '.h5', '.hdf5', '.keras']
 
 /**
  * The model file among what the person dropped: the file itself, or the only one in a folder.
@@ -24,9 +25,7 @@ export async function findModelFile(paths: readonly string[]): Promise<string> {
           .map((entry) => join(entry.parentPath, entry.name)),
       )
   }
-  const models = files.filter((file) => endings.includes(extname(file).toLowerCase()))
-  // One file of an unknown ending is given to the reader, which looks at the content.
-  const [only, another] = models.length > 0 ? models : files
+  const [only, another] = likeliest(files)
   if (only === undefined || another !== undefined)
     throw new KestrelError(
       'backbone-unsupported',
@@ -37,6 +36,17 @@ export async function findModelFile(paths: readonly string[]): Promise<string> {
       },
     )
   return only
+}
+
+/** An exported folder holds JSON files of all kinds beside its model; only TensorFlow.js calls the model itself so. */
+function likeliest(files: readonly string[]): readonly string[] {
+  const networks = files.filter((file) => endings.includes(extname(file).toLowerCase()))
+  if (networks.length > 0) return networks
+  const json = files.filter((file) => extname(file).toLowerCase() === '.json')
+  const named = json.filter((file) => basename(file).toLowerCase() === 'model.json')
+  if (json.length > 0) return named.length > 0 ? named : json
+  // One file of an unknown ending is given to the reader, which looks at the content.
+  return files.length === 1 ? files : []
 }
 
 /** A file that is byte for byte one of the catalogue's: then all about it is known. */
@@ -61,32 +71,49 @@ export const describeEntry = (entry: CatalogueEntry): Described => ({
   preprocessing: preprocessingOf({ width: entry.inputSize, height: entry.inputSize }, entry.preprocessing),
 })
 
-/** −1 … 1, the most common one where a publication says nothing. */
-const assumedScaling = {
-  channelOrder: 'RGB' as const,
-  mean: [127.5, 127.5, 127.5] as [number, number, number],
-  divisor: [127.5, 127.5, 127.5] as [number, number, number],
-}
-
 export function describeAdded(
   file: string,
   result: PrepareBackboneResult,
   taken: (id: string) => boolean,
 ): Described {
   const name = basename(file, extname(file))
-  const assumed = result.preprocessing === null
   return {
     id: freeId(name, taken),
-    name,
-    words: assumed
-      ? 'A backbone of your own. How it wants its pictures scaled could not be told; −1 … 1 is assumed.'
-      : 'A backbone of your own.',
+    name: result.labels === undefined ? name : `${name} (${listOf(result.labels, ', ')})`,
+    words: wordsOf(result),
     architecture: result.architecture ?? 'unknown',
     origin: 'added',
     licence: 'not known; ask where you have it from',
     featureLength: result.featureLength,
-    preprocessing: result.preprocessing ?? preprocessingOf(result.input, assumedScaling),
+    // The most common one where nothing is known.
+    preprocessing: result.preprocessing ?? preprocessingOf(result.input, symmetric),
   }
+}
+
+/** Of one that is prepared again: this Kestrel may find out more about a file of the person's own than the one before. */
+export const describeAgain = (info: BackboneInfo, result: PrepareBackboneResult): Described =>
+  info.origin === 'added'
+    ? {
+        ...describeAdded(info.original, result, () => false),
+        ...{ id: info.id, name: info.name, licence: info.licence },
+      }
+    : info
+
+function wordsOf({ labels, preprocessing }: PrepareBackboneResult): string {
+  if (labels !== undefined)
+    return `A model that Kestrel trained to tell ${listOf(labels, ' and ')} apart; what it has learned helps the next one.`
+  return preprocessing === null
+    ? 'A backbone of your own. How it wants its pictures scaled could not be told; −1 … 1 is assumed.'
+    : 'A backbone of your own.'
+}
+
+/** The first few of many: there may be hundreds. */
+function listOf(labels: readonly string[], last: string): string {
+  const most = 3
+  const [shown, rest] = [labels.slice(0, most), labels.length - most]
+  return rest > 0
+    ? `${shown.join(', ')} and ${rest} more`
+    : [shown.slice(0, -1).join(', '), ...shown.slice(-1)].filter((part) => part !== '').join(last)
 }
 
 function freeId(name: string, taken: (id: string) => boolean): string {

@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { Scaling } from '#shared/domain/preprocessing/scaling.ts'
 import { backboneId } from './catalogue.ts'
 import { hashFile } from './hash-file.ts'
 import { licenceOf } from './licence.ts'
 import { scalingText } from './preprocessing-text.ts'
-import type { Scaling } from './preprocessing-text.ts'
 
 /** `index.json` of a folder of backbones: one sub-folder per id, with the whole model in `model.h5`. */
 const indexSchema = z.object({

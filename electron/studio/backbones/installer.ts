@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { PrepareBackboneResult } from '#shared/contract/trainer.ts'
 import { KestrelError } from '#shared/errors/index.ts'
+import { jsonOrUndefined } from '#shared/util/json.ts'
 import { hashFile } from './hash-file.ts'
 import { PREPARED_BY } from './store.ts'
 import type { BackboneInfo, BackboneStore } from './store.ts'
@@ -60,10 +61,19 @@ const tfjsManifest = z.object({
   weightsManifest: z.array(z.object({ paths: z.array(z.string().regex(/^[A-Za-z0-9._-]+$/)) })),
 })
 
+/** The `model.json` that lies beside the ONNX file of an export. */
+const besideNetwork = z.object({ kestrel: z.string(), format: z.literal('onnx'), file: z.string() })
+
 /** A TF.js model is a model.json and the files of numbers it names, side by side. */
 async function weightFilesOf(original: string): Promise<string[]> {
   if (!original.toLowerCase().endsWith('.json')) return []
-  const parsed = tfjsManifest.safeParse(JSON.parse(await readFile(original, 'utf8')))
+  const written = jsonOrUndefined(await readFile(original, 'utf8'))
+  const parsed = tfjsManifest.safeParse(written)
+  const exported = besideNetwork.safeParse(written)
+  if (exported.success)
+    throw new KestrelError('backbone-unsupported', 'This file only describes the model beside it.', {
+      remedy: `Choose the file ${exported.data.file}, or the folder.`,
+    })
   if (!parsed.success)
     throw new KestrelError('backbone-unsupported', 'This file does not describe a TensorFlow.js model.', {
       remedy: 'Choose the model.json of TensorFlow.js layers, with its files of numbers beside it.',

@@ -1,14 +1,7 @@
 import { z } from 'zod'
-import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+import type { Scaling } from '#shared/domain/preprocessing/scaling.ts'
 
 type Triple = [number, number, number]
-
-export interface Scaling {
-  channelOrder: 'RGB' | 'BGR'
-  /** RGB order. */
-  mean: Triple
-  divisor: Triple
-}
 
 const number = String.raw`-?\d+(?:\.\d+)?`
 const numbers = String.raw`(?:${number}|\(${number},${number},${number}\))`
@@ -73,17 +66,3 @@ const times = (values: Triple, factor: number): Triple => [
   values[2] * factor,
 ]
 const turned = ([a, b, c]: Triple): Triple => [c, b, a]
-
-/** The whole definition for a backbone: what all backbones have in common, with its own size and scaling. */
-export const preprocessingOf = (
-  size: { width: number; height: number },
-  scaling: Scaling,
-): Preprocessing => ({
-  version: 1,
-  size,
-  fit: 'stretch',
-  filter: 'pillow-bilinear',
-  background: [255, 255, 255],
-  jpegScaledDecode: false,
-  ...scaling,
-})

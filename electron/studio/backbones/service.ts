@@ -2,11 +2,12 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PreparedBackbone } from '#shared/contract/trainer.ts'
 import type { Backbone } from '#shared/contract/use.ts'
+import { preprocessingOf } from '#shared/domain/preprocessing/scaling.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { EventBus } from '../events/event-bus.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
 import type { Log } from '../log.ts'
-import { catalogueEntryOf, describeAdded, describeEntry, findModelFile } from './added.ts'
+import { catalogueEntryOf, describeAdded, describeAgain, describeEntry, findModelFile } from './added.ts'
 import type { CatalogueEntry } from './catalogue.ts'
 import { defaultDownload, download } from './download.ts'
 import type { DownloadOptions } from './download.ts'
@@ -17,7 +18,6 @@ import { installBackbone } from './installer.ts'
 import type { PrepareBackbone } from './installer.ts'
 import { architectureOfId, nameOf, wordsOf } from './known-architectures.ts'
 import { byPreference, fromCatalogue, fromFolder, fromStore, undescribed } from './listing.ts'
-import { preprocessingOf } from './preprocessing-text.ts'
 import type { MeasuredRatesStore } from './rates.ts'
 import { createBackboneStore } from './store.ts'
 import type { BackboneInfo } from './store.ts'
@@ -103,7 +103,11 @@ export function createBackboneService(ports: BackboneServicePorts) {
       if (problem === null) return ready(info)
       if (await originalIsWhole(info)) {
         log.warn(`backbone ${id} is prepared anew: ${problem}`)
-        return ready(await installBackbone(store, prepare, store.originalPath(info), () => info))
+        return ready(
+          await installBackbone(store, prepare, store.originalPath(info), (result) =>
+            describeAgain(info, result),
+          ),
+        )
       }
     }
     const entry = (await folderEntries()).find((candidate) => candidate.id === id)

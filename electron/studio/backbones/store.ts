@@ -3,12 +3,12 @@ import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/pro
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { preprocessingSchema } from '#shared/domain/preprocessing/definition.ts'
-import { jsonOrUndefined } from '../files.ts'
+import { jsonOrUndefined } from '#shared/util/json.ts'
 import { backboneId } from './catalogue.ts'
 import { hashFile } from './hash-file.ts'
 
 /** Grows when the conversion to ONNX gives other numbers: what was prepared before is then prepared anew. */
-export const PREPARED_BY = 1
+export const PREPARED_BY = 2
 
 export const backboneInfoSchema = z.object({
   version: z.literal(1),

@@ -76,6 +76,7 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
       testAccuracyCi95: facts.testAccuracyCi95,
       valAccuracy: facts.valAccuracy,
       outOfFoldAccuracy: facts.outOfFoldAccuracy,
+      foldsLeftOut: facts.foldsLeftOut,
       regularisation: facts.regularisation,
       stopped: facts.stopped,
       error: run.error && {

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { settingsSchema } from '#shared/contract/system.ts'
 import type { Settings } from '#shared/contract/system.ts'
 import { kestrelHome } from '#shared/util/home.ts'
-import { jsonOrUndefined, readTextIfThere, writeFileWhole } from '../files.ts'
+import { jsonOrUndefined } from '#shared/util/json.ts'
+import { readTextIfThere, writeFileWhole } from '../files.ts'
 import type { Log } from '../log.ts'
 
 const defaults: Settings = {

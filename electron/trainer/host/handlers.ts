@@ -1,7 +1,7 @@
 import { engineReport } from '../engines/report.ts'
 import { answerTrain } from './answer-train.ts'
+import { answerPrepare } from './answer-prepare.ts'
 import { distillBackbone } from '../distill/distill-backbone.ts'
-import { prepareBackbone } from '../models/backbone.ts'
 import { Predictor } from '../predict/predictor.ts'
 import { answerFeatures } from './answer-features.ts'
 import type { Handlers } from './host.ts'
@@ -12,7 +12,7 @@ export function createHandlers(): { handlers: Handlers; dispose: () => Promise<v
   return {
     handlers: {
       hello: () => engineReport(),
-      'prepare-backbone': (request) => prepareBackbone(request.file, request.target),
+      'prepare-backbone': answerPrepare,
       features: answerFeatures,
       train: answerTrain,
       distill: distillBackbone,

@@ -1,9 +1,9 @@
-import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
-import { useCounts } from '../graph/edit.ts'
+import { symmetric } from '#shared/domain/preprocessing/scaling.ts'
+import type { Scaling } from '#shared/domain/preprocessing/scaling.ts'
 import { inferShapes } from '../graph/infer/index.ts'
-import { numbers } from '../graph/tensor.ts'
 import { intAttribute } from '../graph/types.ts'
 import type { Graph, Node } from '../graph/types.ts'
+import { rangeWanted } from './input-scaling.ts'
 import type { ModelFormat } from './source.ts'
 
 interface Counts {
@@ -105,14 +105,7 @@ export function recogniseArchitecture(graph: Graph): string | null {
   return null
 }
 
-type Triple = [number, number, number]
-type Scaling = Pick<Preprocessing, 'channelOrder' | 'mean' | 'divisor'>
-
-const triple = (value: number): Triple => [value, value, value]
-/** 0 … 255 as they are: the network scales them itself. */
-const asIs: Scaling = { channelOrder: 'RGB', mean: triple(0), divisor: triple(1) }
-/** −1 … 1 (TensorFlow's Inception line and the MobileNets). */
-const symmetric: Scaling = { channelOrder: 'RGB', mean: triple(127.5), divisor: triple(127.5) }
+const triple = (value: number): Scaling['mean'] => [value, value, value]
 /** Mean and deviation of ImageNet's training pictures, as torchvision gives them for values of 0 … 1. */
 const imagenet: Scaling = {
   channelOrder: 'RGB',
@@ -124,8 +117,8 @@ const caffe: Scaling = { channelOrder: 'BGR', mean: [123.68, 116.779, 103.939], 
 const caffeWhole: Scaling = { channelOrder: 'BGR', mean: [123, 117, 104], divisor: triple(1) }
 
 /**
- * Scaling that an architecture's published weights expect, by where the file comes from (keras.io/api/applications,
- * pytorch.org/vision). Null when it differs between publications, so that only a person or the catalogue can know.
+ * Scaling that a network expects: told by the scaling that it does itself, otherwise what the published weights of its
+ * architecture want, by where the file comes from (keras.io/api/applications, pytorch.org/vision). Null when it differs between publications, so that only a person or the catalogue can know.
  */
 export function knownScaling(
   graph: Graph,
@@ -133,8 +126,9 @@ export function knownScaling(
   format: ModelFormat,
   producer: string,
 ): Scaling | null {
+  const wanted = rangeWanted(graph)
+  if (wanted !== null) return wanted
   if (format !== 'onnx' || /tf2onnx|keras/i.test(producer)) {
-    if (scalesItself(graph)) return asIs
     if (architecture === null) return null
     if (/^mobilenet_v[12]$|^inception|^xception|^resnet50_v2$|^efficientnet_v2/.test(architecture))
       return symmetric
@@ -144,21 +138,4 @@ export function knownScaling(
   }
   const published = /^(mobilenet|squeezenet|resnet|resnext|densenet|vgg|efficientnet|convnext)/
   return /pytorch/i.test(producer) && architecture !== null && published.test(architecture) ? imagenet : null
-}
-
-/** Whether the first thing a network does is to bring 0 … 255 down by about two orders of magnitude. */
-function scalesItself(graph: Graph): boolean {
-  const counts = useCounts(graph)
-  let value = graph.inputs[0]?.name ?? ''
-  for (let steps = 0; steps < 6 && counts.get(value) === 1; steps++) {
-    const node = graph.nodes.find((candidate) => candidate.inputs[0] === value)
-    const operand = graph.initialisers.get(node?.inputs[1] ?? '')
-    if (node === undefined) return false
-    if (node.op === 'Mul' && operand && numbers(operand).every((factor) => factor > 0 && factor <= 0.02))
-      return true
-    if (node.op === 'Div' && operand && numbers(operand).every((divisor) => divisor >= 50)) return true
-    if (!['Mul', 'Div', 'Sub', 'Add', 'Transpose', 'Cast'].includes(node.op)) return false
-    value = node.outputs[0] ?? ''
-  }
-  return false
 }

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import type { PrepareBackboneResult } from '#shared/contract/trainer.ts'
-import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
+import { preprocessingOf } from '#shared/domain/preprocessing/scaling.ts'
 import { writeOnnx } from '../graph/onnx/index.ts'
 import { optimiseForInference } from '../graph/optimise.ts'
 import { elementCount } from '../graph/tensor.ts'
 import type { Graph } from '../graph/types.ts'
 import { upgradeOpset } from '../graph/upgrade.ts'
 import { knownScaling, recogniseArchitecture } from './architecture.ts'
-import { cutToFeatures, findFeatures, fixInput } from './features.ts'
+import { saidBy } from './classifier-metadata.ts'
+import { cutToFeatures, findFeatures } from './features.ts'
+import { openPicture } from './picture-input.ts'
 import { readModel } from './source.ts'
 import type { ModelSource } from './source.ts'
 
@@ -19,7 +21,7 @@ export interface Backbone extends Omit<PrepareBackboneResult, 'kind' | 'sha256'>
 
 /** Cuts a network at its features and says what is known about it. */
 export function backboneOf(source: ModelSource): Backbone {
-  const input = fixInput(source.graph)
+  const input = openPicture(source.graph)
   const point = findFeatures(input.graph)
   const { graph, length } = cutToFeatures(input, point)
   const parameters = [...graph.initialisers.values()]
@@ -29,15 +31,8 @@ export function backboneOf(source: ModelSource): Backbone {
   const architecture = recogniseArchitecture(optimised)
   const scaling = knownScaling(optimised, architecture, source.format, source.graph.producer)
   const size = { width: input.width, height: input.height }
-  const preprocessing: Preprocessing | null = scaling && {
-    version: 1,
-    size,
-    fit: 'stretch',
-    filter: 'pillow-bilinear',
-    background: [255, 255, 255],
-    jpegScaledDecode: false,
-    ...scaling,
-  }
+  const preprocessing = input.preprocessing ?? (scaling && preprocessingOf(size, scaling))
+  const { labels } = saidBy(source.graph)
   return {
     graph: optimised,
     architecture,
@@ -46,6 +41,7 @@ export function backboneOf(source: ModelSource): Backbone {
     featureLayer: point.layer,
     parameters,
     preprocessing,
+    ...(labels === null ? {} : { labels }),
   }
 }
 

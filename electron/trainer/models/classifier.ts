@@ -7,6 +7,7 @@ import { float32, int64s } from '../graph/tensor.ts'
 import { int, ownOpset } from '../graph/types.ts'
 import type { Graph } from '../graph/types.ts'
 import { upgradeOpset } from '../graph/upgrade.ts'
+import { metadataKeys } from './classifier-metadata.ts'
 import { linearHeadGraph } from './linear-head.ts'
 import type { LinearHead } from './linear-head.ts'
 import { pillowResize } from './pillow-resize.ts'
@@ -23,14 +24,6 @@ export interface ClassifierParts {
   threshold?: number
   kestrelVersion?: string
 }
-
-/** Keys of what a model file says about itself (ONNX `metadata_props`). */
-export const metadataKeys = {
-  labels: 'kestrel.labels',
-  preprocessing: 'kestrel.preprocessing',
-  threshold: 'kestrel.threshold',
-  version: 'kestrel.version',
-} as const
 
 /**
  * A whole classifier for one picture of any size: `image` uint8 [height, width, 3] (RGB, upright, alpha flattened) →

@@ -46,3 +46,9 @@ export function stretches(graph: Graph): Stretch[] {
   }
   return found
 }
+
+/** Whether a node is a layer with learned numbers that stand in the graph. */
+export const isWeighted = (node: Node, graph: Graph): boolean =>
+  node.domain === '' &&
+  ['Conv', 'Gemm', 'MatMul'].includes(node.op) &&
+  graph.initialisers.has(node.inputs[1] ?? '')

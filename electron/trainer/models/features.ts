@@ -1,47 +1,11 @@
-import { KestrelError } from '#shared/errors/index.ts'
 import { GraphBuilder } from '../graph/builder.ts'
 import { cutAt, producers, renameValues, usedBy } from '../graph/edit.ts'
-import { openReshapes } from '../graph/open-batch.ts'
 import { inferShapes } from '../graph/infer/index.ts'
 import { int, ints, ownOpset } from '../graph/types.ts'
 import type { Dimension, Graph, Node, ValueInfo } from '../graph/types.ts'
-
-const unsupported = (what: string): KestrelError =>
-  new KestrelError('backbone-unsupported', `This network cannot serve as a backbone: ${what}.`)
-
-export interface PictureInput {
-  /** The same network, its batch open and its size fixed. */
-  graph: Graph
-  width: number
-  height: number
-  /** Whether it wants [batch, height, width, channels]. */
-  channelsLast: boolean
-}
-
-/** Checks that a network takes one RGB picture and fixes its size; `defaultSize` where it takes any. */
-export function fixInput(graph: Graph, defaultSize = 224): PictureInput {
-  const [input, ...others] = graph.inputs
-  if (input === undefined || others.length > 0) throw unsupported('it does not have exactly one input')
-  if (input.shape?.length !== 4) throw unsupported('its input is not a picture')
-  const channelsLast = input.shape[1] !== 3 && input.shape[3] === 3
-  if (!channelsLast && input.shape[1] !== 3)
-    throw unsupported('its input does not have three colour channels')
-  if (input.type !== 'float32' && input.type !== 'uint8' && input.type !== 'float16') {
-    throw unsupported(`its input has the number type ${input.type ?? 'unknown'}`)
-  }
-  const fixed = (size: Dimension | undefined): number =>
-    typeof size === 'number' && size > 0 ? size : defaultSize
-  const height = fixed(input.shape[channelsLast ? 1 : 2])
-  const width = fixed(input.shape[channelsLast ? 2 : 3])
-  if (height > 4096 || width > 4096) throw unsupported('its pictures are larger than 4096 pixels')
-  const shape = channelsLast ? ['batch', height, width, 3] : ['batch', 3, height, width]
-  const open = { ...graph, inputs: [{ ...input, shape }] }
-  const [batch] = input.shape
-  return {
-    graph: typeof batch === 'number' && batch > 0 ? openReshapes(open, batch) : open,
-    ...{ width, height, channelsLast },
-  }
-}
+import { isWeighted } from './cut-points.ts'
+import type { PictureInput } from './picture-input.ts'
+import { unsupported } from './unsupported.ts'
 
 export interface FeaturePoint {
   /** Value the features are taken from. */
@@ -78,11 +42,6 @@ function isGlobalPooling(node: Node, shapes: Shapes): boolean {
       return false
   }
 }
-
-const isWeighted = (node: Node, graph: Graph): boolean =>
-  node.domain === '' &&
-  ['Conv', 'Gemm', 'MatMul'].includes(node.op) &&
-  graph.initialisers.has(node.inputs[1] ?? '')
 
 /** Whether every way from the input to the output leads through `value`. */
 function dominates(graph: Graph, value: string): boolean {

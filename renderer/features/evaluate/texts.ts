@@ -29,6 +29,14 @@ export default {
     outOfFoldWords:
       'Training and validation pictures, each judged by a model that did not learn from it (out-of-fold). Mend labels here, so that the test stays a test.',
   },
+  foldsLeftOut: {
+    some: 'These figures come from {done} of the {of} parts of the pictures (folds).',
+    someWords:
+      '{message} The pictures in the part that was left out are not counted here. | {message} The pictures in the parts that were left out are not counted here.',
+    none: 'None of the {of} parts of the pictures (folds) could be checked.',
+    noneWords: '{message} What you see are the validation pictures instead.',
+    short: '{done} of {of} folds',
+  },
   headline: '{percent} % right',
   headlineTest:
     'on {n} picture it has never seen; the truth is between {low} and {high} % | on {n} pictures it has never seen; the truth is between {low} and {high} %',

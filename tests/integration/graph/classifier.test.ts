@@ -5,11 +5,8 @@ import { toNetworkInput } from '#shared/domain/preprocessing/index.ts'
 import { createRandom } from '#shared/domain/random.ts'
 import { readOnnx } from '../../../electron/trainer/graph/onnx/index.ts'
 import { backboneOf } from '../../../electron/trainer/models/backbone.ts'
-import {
-  composeBatchClassifier,
-  composeClassifier,
-  metadataKeys,
-} from '../../../electron/trainer/models/classifier.ts'
+import { composeBatchClassifier, composeClassifier } from '../../../electron/trainer/models/classifier.ts'
+import { metadataKeys } from '../../../electron/trainer/models/classifier-metadata.ts'
 import { readModel } from '../../../electron/trainer/models/source.ts'
 import { largestDifference, runGraph } from '../../helpers/graphs.ts'
 import { describeWithShared, sharedPath } from '../../helpers/shared.ts'

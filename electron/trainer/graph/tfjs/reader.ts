@@ -43,7 +43,7 @@ export async function readTfjsLayers(file: string, bytes: Uint8Array, defaultSiz
       'backbone-unsupported',
       'This is a TensorFlow.js graph model, which keeps no layers.',
       {
-        remedy: 'Add the model as ONNX, or as a TensorFlow.js layers model.',
+        remedy: 'Add it as ONNX, as Kestrel exports its models too, or as a TensorFlow.js layers model.',
       },
     )
   }
