@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { z } from 'zod'
 import type { engineReportSchema } from '#shared/contract/trainer.ts'
+import { resourcesFolder } from '#shared/util/app-folders.ts'
 import { logsFolder } from '#shared/util/home.ts'
 import { readCatalogue } from './backbones/catalogue.ts'
 import type { CatalogueEntry } from './backbones/catalogue.ts'
@@ -59,6 +60,8 @@ export interface TrainingPart {
 export interface TrainingOptions {
   /** `KESTREL_BACKBONES`. */
   backboneFolder?: string | null
+  /** Where the backbones lie that Kestrel brings along; null: none. The app's own when left out. */
+  builtInBackbones?: string | null
   /** Other than the app's own only in tests. */
   catalogue?: readonly CatalogueEntry[]
   deadlines?: TrainerDeadlines
@@ -77,6 +80,8 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
     ...{ home, jobs, bus, log, rates },
     // An empty variable means none, as in every shell.
     folder: options.backboneFolder ?? (process.env['KESTREL_BACKBONES'] || null),
+    builtIn:
+      options.builtInBackbones === undefined ? join(resourcesFolder(), 'backbones') : options.builtInBackbones,
     catalogue: options.catalogue ?? readCatalogue(),
     prepare: (file, target, signal) =>
       pool.quick<'prepare-backbone'>({ kind: 'prepare-backbone', file, target }, signal ? { signal } : {}),

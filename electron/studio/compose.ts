@@ -27,6 +27,8 @@ export interface StudioOptions {
   launcher: TrainerLauncher
   /** Folder of the built page; the app's own when left out. */
   pageFolder?: string
+  /** Where the backbones lie that Kestrel brings along; null: none. The app's own when left out. */
+  builtInBackbones?: string | null
   heartbeatMs?: number
 }
 
@@ -44,7 +46,7 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
     lastAccuracy: (project) => training.lastAccuracy(project),
   })
   const { bus, jobs, registry, settings, sources, projects, imports, pictures } = base
-  const training = composeTraining({
+  const ports = {
     version,
     mode,
     oneShot: options.oneShot,
@@ -57,8 +59,10 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
     sources: base.access,
     datasets: base.datasets,
     refreshRecent: base.refreshRecent,
-    settled: (projectId) => base.labelling.settled(projectId),
-  })
+    settled: (projectId: string) => base.labelling.settled(projectId),
+  }
+  const { builtInBackbones } = options
+  const training = composeTraining(ports, builtInBackbones === undefined ? {} : { builtInBackbones })
 
   /** The bundled pictures are copied like any others: the sample is a project to play with. */
   async function makeSample(): Promise<{ projectId: string; jobId: string }> {

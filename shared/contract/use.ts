@@ -108,7 +108,7 @@ export const backboneSchema = z.object({
   licence: z.string(),
   /** `ready` to use; `available` to download; `broken` with the reason in `detail`. */
   state: z.enum(['ready', 'available', 'downloading', 'broken']),
-  source: z.enum(['store', 'folder', 'catalogue', 'added']),
+  source: z.enum(['store', 'folder', 'built-in', 'catalogue', 'added']),
   detail: z.string().nullable(),
   /** Measured on this machine, pictures per second. */
   rate: z.number().nullable(),

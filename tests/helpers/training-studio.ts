@@ -47,7 +47,7 @@ export interface TrainingStudio extends Studio {
   projectOf(folder: string, name?: string): Promise<string>
 }
 
-/** The whole studio with real trainer processes. `backbones`: what KESTREL_BACKBONES names; null: nothing. */
+/** The whole studio with real trainer processes. `backbones`: what KESTREL_BACKBONES names; null: none, and none that comes with Kestrel. */
 export async function trainingStudio(home: string, backbones: string | null): Promise<TrainingStudio> {
   const log = memoryLog()
   const trainers: number[] = []
@@ -59,6 +59,7 @@ export async function trainingStudio(home: string, backbones: string | null): Pr
     mode: 'browser',
     home,
     log,
+    ...(backbones === null && { builtInBackbones: null }),
     launcher: {
       launch(env) {
         const child = real.launch(env)

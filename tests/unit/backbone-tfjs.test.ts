@@ -41,7 +41,7 @@ it('takes a TF.js model with all its files, and can prepare it again when they a
   const folder = temporaryFolder()
   const bus = createEventBus(() => {})
   const service = createBackboneService({
-    ...{ home, folder: null, catalogue: [], bus },
+    ...{ home, folder: null, builtIn: null, catalogue: [], bus },
     jobs: createJobRunner({ bus, reportError: () => {} }),
     log: { info() {}, warn() {}, error() {} },
     rates: createRates(join(home, 'rates.json')),

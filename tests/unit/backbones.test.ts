@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { copyFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -35,6 +36,7 @@ function service(ports: Partial<BackboneServicePorts> = {}) {
   const made = createBackboneService({
     home,
     folder: null,
+    builtIn: null,
     catalogue: [],
     jobs,
     bus,
@@ -121,6 +123,61 @@ describe('how scaling is written', () => {
   it('refuses what it does not understand', () => {
     for (const text of ['', 'torch', 'x/0 RGB', 'x*2'])
       expect(scalingText.safeParse(text).success, text).toBe(false)
+  })
+})
+
+/** A folder as the app brings it along. */
+function builtInFolder(network: Uint8Array, id = 'kestrel_tiny'): string {
+  const folder = temporaryFolder()
+  mkdirSync(join(folder, id))
+  writeFileSync(join(folder, id, 'backbone.onnx'), network)
+  const entry = {
+    ...{ id, file: 'backbone.onnx', input: [32, 32, 3], preprocessing: 'x/127.5-1 RGB' },
+    ...{ features: tinyFeatureLength, licence: 'MIT' },
+    model_sha256: createHash('sha256').update(network).digest('hex'),
+  }
+  writeFileSync(join(folder, 'index.json'), JSON.stringify({ backbones: [entry] }))
+  return folder
+}
+
+describe('what Kestrel brings along', () => {
+  it('is ready at once, and is the default until there is another one', async () => {
+    const { list, recommended, ensure, add } = service({ builtIn: builtInFolder(bytes) })
+    expect(await list()).toMatchObject([
+      { id: 'kestrel_tiny', source: 'built-in', state: 'ready', name: 'Kestrel’s own', licence: 'MIT' },
+    ])
+    expect(await recommended()).toBe('kestrel_tiny')
+    expect(await ensure('kestrel_tiny')).toMatchObject({ featureLength: tinyFeatureLength })
+    expect(await list()).toMatchObject([{ id: 'kestrel_tiny', source: 'built-in', state: 'ready' }])
+    const own = join(temporaryFolder(), 'mine.onnx')
+    writeFileSync(own, tinyNetwork(2))
+    const { id } = await add([own])
+    expect(await recommended()).toBe(id)
+  })
+
+  it('is prepared anew when a later Kestrel brings another one', async () => {
+    const home = temporaryFolder()
+    const before = service({ home, builtIn: builtInFolder(bytes) })
+    const first = await before.ensure('kestrel_tiny')
+    const later = service({ home, builtIn: builtInFolder(tinyNetwork(2)) })
+    expect(await later.prepared('kestrel_tiny')).toBeNull()
+    const second = await later.ensure('kestrel_tiny')
+    expect(second.sha256).not.toBe(first.sha256)
+    expect(await later.prepared('kestrel_tiny')).toEqual(second)
+    expect(later.preparations()).toBe(1)
+  })
+
+  it('goes on from what was prepared when the app’s own file is damaged', async () => {
+    const home = temporaryFolder()
+    const folder = builtInFolder(bytes)
+    const first = await service({ home, builtIn: folder }).ensure('kestrel_tiny')
+    writeFileSync(join(folder, 'kestrel_tiny', 'backbone.onnx'), bytes.subarray(0, 100))
+    const { ensure, list } = service({ home, builtIn: folder })
+    expect(await ensure('kestrel_tiny')).toEqual(first)
+    expect(await list()).toMatchObject([{ state: 'ready' }])
+    const alone = service({ builtIn: folder })
+    expect(await alone.list()).toMatchObject([{ state: 'broken', detail: expect.stringContaining('damaged') }])
+    expect(await alone.recommended()).toBeNull()
   })
 })
 

@@ -49,6 +49,14 @@ const known = new Map<string, Known>([
     'squeezenet',
     { name: 'SqueezeNet', words: 'Small and quick; sees less detail than MobileNet.', rate: 120 },
   ],
+  [
+    'kestrel',
+    {
+      name: 'Kestrel’s own',
+      words: 'Comes with Kestrel: works at once and without a network. Larger ones see finer differences.',
+      rate: 160,
+    },
+  ],
 ])
 const ranks = [...known.keys()]
 

@@ -20,7 +20,7 @@ export const fromCatalogue = (entry: CatalogueEntry, downloading: boolean): List
   detail: null,
 })
 
-export function fromFolder(entry: FolderBackbone): Listed {
+export function fromFolder(entry: FolderBackbone, source: 'folder' | 'built-in'): Listed {
   const architecture = architectureOfId(entry.id)
   return {
     id: entry.id,
@@ -32,7 +32,7 @@ export function fromFolder(entry: FolderBackbone): Listed {
     bytes: entry.bytes,
     licence: entry.licence,
     state: entry.problem === null ? 'ready' : 'broken',
-    source: 'folder',
+    source,
     detail: entry.problem,
   }
 }
@@ -47,7 +47,7 @@ export const fromStore = (info: BackboneInfo, problem: string | null): Listed =>
   bytes: info.originalBytes,
   licence: info.licence,
   state: problem === null ? 'ready' : 'broken',
-  source: info.origin === 'added' ? 'added' : 'store',
+  source: info.origin === 'added' || info.origin === 'built-in' ? info.origin : 'store',
   detail: problem,
 })
 
@@ -68,8 +68,12 @@ export const undescribed = (id: string, problem: string): Listed => ({
 
 const states: readonly Backbone['state'][] = ['ready', 'downloading', 'available', 'broken']
 
-/** Ready ones first, the best of each first: the first ready one is the default. */
+/**
+ * Ready ones first, the best of each first: the first ready one is the default. What Kestrel brings along comes last among
+ * them: whoever got or added another one wants to use it.
+ */
 export const byPreference = (a: Listed, b: Listed): number =>
   states.indexOf(a.state) - states.indexOf(b.state) ||
+  Number(a.source === 'built-in') - Number(b.source === 'built-in') ||
   preferenceOf(a) - preferenceOf(b) ||
   a.id.localeCompare(b.id)

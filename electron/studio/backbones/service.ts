@@ -26,6 +26,8 @@ export interface BackboneServicePorts {
   home: string
   /** `KESTREL_BACKBONES`. */
   folder: string | null
+  /** What Kestrel brings along, a folder of the same form; null: nothing. */
+  builtIn: string | null
   catalogue: readonly CatalogueEntry[]
   jobs: JobRunner
   bus: EventBus
@@ -42,28 +44,34 @@ export interface ReadyBackbone extends PreparedBackbone {
 
 export type BackboneService = ReturnType<typeof createBackboneService>
 
-/** Where backbones come from, in this order: the store, a folder, a download, a file of the person's own. */
+/**
+ * Where backbones come from, in this order: the store, a folder, what Kestrel brings along, a download, a file of the
+ * person's own.
+ */
 export function createBackboneService(ports: BackboneServicePorts) {
   const { catalogue, jobs, bus, log, rates, prepare } = ports
   const store = createBackboneStore(join(ports.home, 'backbones'))
   const downloads = new Map<string, string>()
   const preparing = new Map<string, Promise<ReadyBackbone>>()
 
-  async function folderEntries(): Promise<FolderBackbone[]> {
-    if (ports.folder === null) return []
+  async function entriesOf(folder: string | null, whose: string): Promise<FolderBackbone[]> {
+    if (folder === null) return []
     try {
-      return await readBackboneFolder(ports.folder)
+      return await readBackboneFolder(folder)
     } catch (error) {
       // A folder somebody named once must not keep the studio from its other sources.
-      log.warn('the folder of KESTREL_BACKBONES cannot be read', error)
+      log.warn(`the folder of ${whose} cannot be read`, error)
       return []
     }
   }
+  const folderEntries = (): Promise<FolderBackbone[]> => entriesOf(ports.folder, 'KESTREL_BACKBONES')
+  const builtInEntries = (): Promise<FolderBackbone[]> => entriesOf(ports.builtIn, 'the built-in backbones')
 
   async function list(): Promise<Backbone[]> {
     const found = new Map<string, Omit<Backbone, 'rate'>>()
     for (const entry of catalogue) found.set(entry.id, fromCatalogue(entry, downloads.has(entry.id)))
-    for (const entry of await folderEntries()) found.set(entry.id, fromFolder(entry))
+    for (const entry of await builtInEntries()) found.set(entry.id, fromFolder(entry, 'built-in'))
+    for (const entry of await folderEntries()) found.set(entry.id, fromFolder(entry, 'folder'))
     for (const id of await store.ids()) {
       const stored = await store.read(id)
       if (stored === null) continue
@@ -98,7 +106,8 @@ export function createBackboneService(ports: BackboneServicePorts) {
 
   async function makeReady(id: string): Promise<ReadyBackbone> {
     const stored = await store.read(id)
-    if (stored !== null && 'info' in stored) {
+    const own = (await builtInEntries()).find((candidate) => candidate.id === id)
+    if (stored !== null && 'info' in stored && !isOutdated(stored.info, own)) {
       const { info, problem } = stored
       if (problem === null) return ready(info)
       if (await originalIsWhole(info)) {
@@ -111,9 +120,14 @@ export function createBackboneService(ports: BackboneServicePorts) {
       }
     }
     const entry = (await folderEntries()).find((candidate) => candidate.id === id)
-    if (entry?.problem === null) return ready(await installFromFolder(entry))
-    throw notReady(id, entry !== undefined || stored !== null)
+    if (entry?.problem === null) return ready(await installFromFolder(entry, 'folder'))
+    if (own?.problem === null) return ready(await installFromFolder(own, 'built-in'))
+    throw notReady(id, (entry ?? own) !== undefined || stored !== null)
   }
+
+  /** Whether it was prepared from what an earlier Kestrel brought along. */
+  const isOutdated = (info: BackboneInfo, own: FolderBackbone | undefined): boolean =>
+    info.origin === 'built-in' && own?.problem === null && own.sha256 !== info.originalSha256
 
   function notReady(id: string, damaged: boolean): KestrelError {
     if (damaged)
@@ -130,7 +144,7 @@ export function createBackboneService(ports: BackboneServicePorts) {
     })
   }
 
-  const installFromFolder = (entry: FolderBackbone): Promise<BackboneInfo> =>
+  const installFromFolder = (entry: FolderBackbone, origin: BackboneInfo['origin']): Promise<BackboneInfo> =>
     installBackbone(store, prepare, entry.file, (result) => {
       const architecture = result.architecture ?? architectureOfId(entry.id)
       return {
@@ -138,7 +152,7 @@ export function createBackboneService(ports: BackboneServicePorts) {
         name: nameOf(architecture, entry.id),
         words: wordsOf(architecture),
         architecture,
-        origin: 'folder',
+        origin,
         licence: entry.licence,
         featureLength: entry.featureLength,
         preprocessing: preprocessingOf(entry.size, entry.scaling),
@@ -177,7 +191,11 @@ export function createBackboneService(ports: BackboneServicePorts) {
     /** What was prepared of it before; null when nothing (whole) was. Nothing is prepared now. */
     async prepared(id: string): Promise<ReadyBackbone | null> {
       const stored = await store.read(id)
-      return stored !== null && 'info' in stored && stored.problem === null ? ready(stored.info) : null
+      if (stored === null || !('info' in stored) || stored.problem !== null) return null
+      const { info } = stored
+      const own =
+        info.origin === 'built-in' ? (await builtInEntries()).find((entry) => entry.id === id) : undefined
+      return isOutdated(info, own) ? null : ready(info)
     },
 
     /** @throws KestrelError backbone-unknown */

@@ -16,7 +16,7 @@ export const backboneInfoSchema = z.object({
   name: z.string(),
   words: z.string(),
   architecture: z.string(),
-  origin: z.enum(['folder', 'catalogue', 'added']),
+  origin: z.enum(['folder', 'built-in', 'catalogue', 'added']),
   licence: z.string(),
   featureLength: z.int().positive(),
   featureLayer: z.string(),
