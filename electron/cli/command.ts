@@ -33,6 +33,8 @@ export interface RunCommand {
 export interface ResumeCommand {
   name: 'resume'
   folder: string
+  /** A stopped training is not gone on with: its model is taken as it is. */
+  keep: boolean
   json: boolean
 }
 export interface GradcheckCommand {
