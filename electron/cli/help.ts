@@ -33,8 +33,8 @@ export const topics: Record<CommandName, string> = {
 
 Imports the pictures of FOLDER (its sub-folders name the labels), trains, evaluates and exports. DIR becomes a project
 that the studio opens, too; the figures are in DIR/result.json. Run again with the same DIR it looks for what has
-changed and starts from what is there. Ctrl+C stops a training and keeps the best so far, "kestrel resume DIR" goes on with
-it; again, it ends at once.
+changed and starts from what is there. Ctrl+C stops a training and keeps the best so far; "kestrel resume DIR" goes on
+with it. Pressed again, it ends at once.
 
   --out DIR          the project's folder; new, empty, or made by an earlier run
   --backbone ID      a network of "kestrel backbones"; the best one that is ready when left out
