@@ -31,7 +31,7 @@ const EPOCHS = 120
 const scratch = (out: string, ...more: string[]): string[] =>
   run(out, '--recipe', 'scratch', '--network', 'lenet-5', '--epochs', `${EPOCHS}`, ...more)
 const fineTune = (out: string, ...more: string[]): string[] =>
-  run(out, ...['--recipe', 'fine-tune', '--top-blocks', '1', '--lr', '0.01', '--epochs', '40'], ...more)
+  run(out, ...['--recipe', 'fine-tune', '--top-blocks', '1', '--lr', '0.01', '--epochs', '100'], ...more)
 
 const resume = (out: string): Promise<CliOutcome> => kestrel(['resume', at(out), '--json'], { env })
 const stop = (args: string[], due: (said: string) => boolean): Promise<CliOutcome> =>
@@ -269,7 +269,7 @@ describe('a fine-tuning stopped by Ctrl+C', () => {
     [
       'in the first round',
       'selection.checkpoint',
-      /Stopped after epoch \d+ of 40: the best model so far is kept/,
+      /Stopped after epoch \d+ of 100: the best model so far is kept/,
     ],
     ['in the second round', 'final.checkpoint', /Stopped in the second round/],
   ])('%s', async (name, file, words) => {
