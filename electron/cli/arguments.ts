@@ -100,8 +100,12 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
     }
   },
   resume(argv) {
-    const { values, positionals, wrong } = read('resume', argv, { json: { type: 'boolean' } })
-    return { name: 'resume', folder: only(positionals, 'DIR', wrong), json: values.json ?? false }
+    const { values, positionals, wrong } = read('resume', argv, {
+      keep: { type: 'boolean' },
+      json: { type: 'boolean' },
+    })
+    const folder = only(positionals, 'DIR', wrong)
+    return { name: 'resume', folder, keep: values.keep ?? false, json: values.json ?? false }
   },
   distill(argv) {
     const { values, positionals, wrong } = read('distill', argv, {

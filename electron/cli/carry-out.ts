@@ -4,7 +4,8 @@ import { writeFileWhole } from '#studio/files.ts'
 import type { OpenProject } from '#studio/projects/open-project.ts'
 import { createRunsRepository } from '#studio/storage/runs-repository.ts'
 import type { RunRecord } from '#studio/storage/runs-repository.ts'
-import { isResumable } from '#studio/training/run-training.ts'
+import { continuedBy } from '#studio/runs/service.ts'
+import { isResumable } from '#studio/training/checkpoints.ts'
 import { writeAsked } from './asked.ts'
 import type { Asked } from './asked.ts'
 import type { CliContext } from './context.ts'
@@ -106,23 +107,34 @@ const seconds = (milliseconds: number): number => milliseconds / 1000
 /** After Ctrl+C there is a model all the same. */
 function endedWith({ out }: Workplace, { exports }: Asked, result: RunResult): Interrupted {
   const rest = exports.filter((format) => !result.exports.some((made) => made.format === format))
-  return rest.length === 0
-    ? new Interrupted({
-        kept: `The model is kept, with its figures in ${resultFile}.`,
-        remedy: 'Run the same command again to train anew.',
-      })
-    : new Interrupted({
-        kept: `The model is kept, with its figures in ${resultFile}; exporting it as ${rest.join(' and ')} was left out.`,
-        remedy: `"kestrel resume ${out}" makes up for that; run the same command again to train anew.`,
-      })
+  const leftOut = rest.length === 0 ? '.' : `; exporting it as ${rest.join(' and ')} was left out.`
+  if (result.stopped?.reason === 'asked')
+    return new Interrupted({
+      message: result.stopped.message,
+      kept: `Its figures are in ${resultFile}${leftOut}`,
+      remedy: `"kestrel resume ${out}" goes on.${rest.length === 0 ? '' : ' With --keep it exports the model as it is.'}`,
+    })
+  return new Interrupted({
+    kept: `The model is finished and kept, with its figures in ${resultFile}${leftOut}`,
+    remedy:
+      rest.length === 0
+        ? 'Run the same command again to train anew.'
+        : `"kestrel resume ${out}" makes up for that; run the same command again to train anew.`,
+  })
 }
 
 /** What a training without a model ends with: on the command line nobody can press a button to go on. */
 function endedWithout({ project, context, out }: Workplace, runId: string, error: unknown): unknown {
   const remedy = `"kestrel resume ${out}" goes on from there.`
-  if (isInterruption(error, context.signal))
-    return new Interrupted({ kept: 'There is no model yet; everything that was finished is kept.', remedy })
   const run = project.use(createRunsRepository).find(runId)
+  if (isInterruption(error, context.signal))
+    return new Interrupted({
+      kept:
+        run && continuedBy(project, run)
+          ? `The model from before and its figures in ${resultFile} are kept as they were.`
+          : 'There is no model yet; everything that was finished is kept.',
+      remedy,
+    })
   if (!(error instanceof KestrelError) || error.code !== 'training-crashed' || !run) return error
   const { code, message, kept } = error
   return isResumable(project, run)

@@ -53,6 +53,8 @@ export interface DistillCommand {
 export interface ResumeCommand {
   name: 'resume'
   folder: string
+  /** A stopped training is not gone on with: its model is taken as it is. */
+  keep: boolean
   json: boolean
 }
 export interface GradcheckCommand {

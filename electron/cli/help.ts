@@ -14,7 +14,7 @@ export type CommandName = (typeof commandNames)[number]
 export const overview = `Kestrel Studio on the command line: folders of pictures in, a trained model out.
 
   kestrel run FOLDER --out DIR      import, train, evaluate and export in one go
-  kestrel resume DIR                does what is left of a run that was interrupted
+  kestrel resume DIR                does what is left of a run that was stopped or interrupted
   kestrel distill                   a small backbone of your own, taught by a large one
   kestrel gradcheck                 checks every gradient against differences
   kestrel predict PATH… --model M   what a model says about pictures
@@ -35,7 +35,8 @@ export const topics: Record<CommandName, string> = {
 
 Imports the pictures of FOLDER (its sub-folders name the labels), trains, evaluates and exports. DIR becomes a project
 that the studio opens, too; the figures are in DIR/result.json. Run again with the same DIR it looks for what has
-changed and starts from what is there. Ctrl+C ends a training early and keeps the best so far; again, it ends at once.
+changed and starts from what is there. Ctrl+C stops a training and keeps the best so far; "kestrel resume DIR" goes on
+with it. Pressed again, it ends at once.
 
   --out DIR          the project's folder; new, empty, or made by an earlier run
   --backbone ID      a network of "kestrel backbones"; the best one that is ready when left out
@@ -80,11 +81,15 @@ A file for --training names what should be otherwise, for example:
   unfreezeAtOnce     fine-tune: true lets the blocks learn under a classifier that knows nothing yet; mostly worse
 
 A name that is not known, or a number out of its range, is refused with its place and what may stand there.`,
-  resume: `kestrel resume DIR [--json]
+  resume: `kestrel resume DIR [--keep] [--json]
 
-Does what is left of a "kestrel run --out DIR" that was interrupted or killed. A training by gradients goes on from its
-last finished epoch and ends where the uninterrupted one would have ended; before that, the command begins again with the
-pictures and features that are there; after that, the figures and the exports that are missing are made.`,
+Does what is left of a "kestrel run --out DIR" that was stopped by Ctrl+C, interrupted or killed. A training by gradients
+goes on from its last finished epoch and ends where the uninterrupted one would have ended (until then the model and the
+figures of a stopped one stay as they are); before that, the command begins again with the pictures and features that are
+there; after that, the figures and the exports that are missing are made.
+
+  --keep             a stopped training does not go on: its model is taken as it is, and exported
+  --json             one JSON document on stdout, everything else on stderr`,
   distill: `kestrel distill --teacher ID --pictures FOLDER… --student SIZE --out DIR [options]
 
 Makes a small backbone that sees what a large one sees. The teacher looks at every picture, and at parts of it, once; the

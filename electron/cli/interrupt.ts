@@ -3,10 +3,12 @@ import type { KestrelErrorOptions } from '#shared/errors/index.ts'
 
 export const INTERRUPTED = 130
 
+type InterruptedWords = { message?: string } & Pick<KestrelErrorOptions, 'kept' | 'remedy'>
+
 /** What a command ends with after Ctrl+C, in its own words: what was kept, and how to go on. */
 export class Interrupted extends KestrelError {
-  constructor(words: Pick<KestrelErrorOptions, 'kept' | 'remedy'>) {
-    super('stopped', 'Interrupted.', words)
+  constructor({ message = 'Interrupted.', ...words }: InterruptedWords) {
+    super('stopped', message, words)
   }
 }
 

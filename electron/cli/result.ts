@@ -139,7 +139,9 @@ export function describeResult(result: RunResult, projectFolder: string): string
     if (verdict === 'attention' || verdict === 'wrong') lines.push(message)
   for (const { format, path, proof } of result.exports)
     lines.push(`${format}: ${path} (${proof.same_answer} of ${proof.images} same answer as the app)`)
-  if (result.stopped) lines.push(`The training ended early: ${result.stopped.message}`)
+  // What was asked for is said by the command itself, with how to go on.
+  if (result.stopped && result.stopped.reason !== 'asked')
+    lines.push(`The training ended early: ${result.stopped.message}`)
   lines.push(`${timings.total_s.toFixed(1)} s in all. The project is ${projectFolder}.`)
   return lines.join('\n')
 }

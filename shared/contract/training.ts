@@ -62,7 +62,10 @@ export const training = {
   start: call
     .input(projectRef.extend({ config: trainConfigSchema }))
     .output(z.object({ runId: z.string(), jobId: z.string() })),
-  /** Goes on with an interrupted training by gradients from its last finished epoch. */
+  /**
+   * Goes on with a training by gradients that was interrupted or stopped, from its last finished epoch. A stopped run has a
+   * model and stays as it is: what goes on is a run of its own.
+   */
   resume: call.input(runRef).output(z.object({ runId: z.string(), jobId: z.string() })),
   /** Asks for an end with the best so far; enforced after a deadline. */
   stop: call.input(runRef).output(ok),
@@ -110,8 +113,10 @@ export const runSchema = z.object({
   regularisation: z.number().nullable(),
   stopped: z.object({ reason: z.string(), message: z.string() }).nullable(),
   error: z.object({ code: z.string(), message: z.string(), remedy: z.string().optional() }).nullable(),
-  /** Interrupted, and there is a state to go on from. */
+  /** Interrupted or stopped, and there is a state to go on from. */
   resumable: z.boolean(),
+  /** Number of the stopped run that this one goes on from; null: it began at the beginning. */
+  continues: z.int().nullable(),
   /** What was noticed while it trained. */
   checks: z.array(trainingCheckSchema),
   /** Null for other recipes than `fine-tune`. */

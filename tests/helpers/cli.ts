@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
 
 export const root = join(import.meta.dirname, '../..')
 const entry = join(root, 'electron', 'cli', 'main.ts')
@@ -42,6 +43,31 @@ export function kestrel(
     child.once('error', reject)
     child.once('close', (code) => resolve({ code, ...said }))
   })
+}
+
+/** Runs it until `due`, asked ever again, and then sends a signal to all of its processes. */
+export async function signalled(
+  args: readonly string[],
+  signal: NodeJS.Signals,
+  due: (said: string) => boolean,
+  env: Record<string, string>,
+): Promise<CliOutcome> {
+  let watch: NodeJS.Timeout | undefined
+  let heard = ''
+  onTestFinished(() => clearInterval(watch))
+  const outcome = await kestrel(args, {
+    env,
+    onOutput({ stderr }, kill) {
+      heard = stderr
+      watch ??= setInterval(() => {
+        if (!due(heard)) return
+        clearInterval(watch)
+        kill(signal)
+      }, 5)
+    },
+  })
+  clearInterval(watch)
+  return outcome
 }
 
 /** Copies the first `count` sample pictures of each label below `target/label`. */

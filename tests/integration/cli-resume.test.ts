@@ -2,9 +2,9 @@ import { cpSync, existsSync, readFileSync, readdirSync, rmSync, truncateSync, wr
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runResultSchema } from '../../electron/cli/result.ts'
-import { copySample, kestrel } from '../helpers/cli.ts'
+import { copySample, kestrel, signalled as signalledCli } from '../helpers/cli.ts'
 import type { CliOutcome } from '../helpers/cli.ts'
 import { tinyBackboneFolder } from '../helpers/training-studio.ts'
 import { withContents } from '../helpers/folders.ts'
@@ -36,56 +36,15 @@ function checkpoints(out: string): string[] {
     .filter((file) => existsSync(file))
 }
 
-/** Runs it until `due`, asked ever again, and then sends a signal to all of its processes. */
-async function signalled(
+const signalled = (
   args: string[],
   signal: NodeJS.Signals,
   due: (said: string) => boolean,
   more: Record<string, string> = {},
-): Promise<CliOutcome> {
-  let watch: NodeJS.Timeout | undefined
-  let heard = ''
-  onTestFinished(() => clearInterval(watch))
-  const outcome = await kestrel(args, {
-    env: { ...env, ...more },
-    onOutput({ stderr }, kill) {
-      heard = stderr
-      watch ??= setInterval(() => {
-        if (!due(heard)) return
-        clearInterval(watch)
-        kill(signal)
-      }, 5)
-    },
-  })
-  clearInterval(watch)
-  return outcome
-}
+): Promise<CliOutcome> => signalledCli(args, signal, due, { ...env, ...more })
 const afterAnEpoch = (out: string) => (): boolean => checkpoints(out).length > 0
 
 describe('Ctrl+C', () => {
-  it('in a training from scratch keeps the best so far with its figures, and resume makes the exports', async () => {
-    const args = scratch('stopped', '--epochs', '2000', '--export', 'onnx')
-    const stopped = await signalled(args, 'SIGINT', afterAnEpoch('stopped'))
-    expect(stopped.code).toBe(130)
-    expect(stopped.stderr).toContain('The model is kept, with its figures in result.json')
-    expect(stopped.stderr).toContain('exporting it as onnx was left out')
-    expect(stopped.stderr).not.toContain('go on from there')
-    const first = runResultSchema.parse(JSON.parse(stopped.stdout))
-    expect(first).toMatchObject({ stopped: { reason: 'asked' }, exports: [] })
-    expect(first.curves.length).toBeGreaterThan(0)
-    expect(resultOf('stopped')).toEqual(first)
-
-    const resumed = await resume('stopped')
-    expect(resumed.code).toBe(0)
-    const { exports, ...second } = resultOf('stopped')
-    expect(exports).toMatchObject([{ format: 'onnx', proof: { images: 20, same_answer: 20 } }])
-    expect(second).toMatchObject({ run: first.run, metrics: first.metrics, stopped: first.stopped })
-
-    const again = await resume('stopped')
-    expect(again.code).toBe(1)
-    expect(again.stderr).toContain('nothing is left to be done')
-  })
-
   it('a second time ends it at once', async () => {
     const out = 'twice'
     // In 64 bits a step takes so long that a stop is not looked at in time.

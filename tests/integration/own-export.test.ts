@@ -11,6 +11,7 @@ import { copySample, kestrel } from '../helpers/cli.ts'
 import { largestDifference } from '../helpers/graphs.ts'
 import { tinyNetwork } from '../helpers/tiny-backbone.ts'
 import { tinyBackboneFolder } from '../helpers/training-studio.ts'
+import { withContents } from '../helpers/folders.ts'
 
 let folder = ''
 let env: Record<string, string> = {}
@@ -22,7 +23,7 @@ beforeAll(async () => {
   copySample(at('first'), ['feather', 'leaf', 'shell'], 12)
   copySample(at('second'), ['mushroom', 'shell'], 12)
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => rm(folder, withContents))
 
 async function said(...args: string[]): Promise<unknown> {
   const { code, stdout, stderr } = await kestrel([...args, '--json'], { env })

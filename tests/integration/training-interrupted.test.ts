@@ -79,8 +79,10 @@ describe('a training that does not come to its end', () => {
     expect(job).toMatchObject({ state: 'done', facts: { runId, stopped: expect.any(String) } })
     expect(await studio.client.runs.get({ projectId, runId })).toMatchObject({
       state: 'stopped',
-      stopped: { reason: 'asked' },
+      stopped: { reason: 'asked', message: expect.stringMatching(/^Stopped after epoch \d+ of \d+: /) },
       testAccuracy: expect.any(Number),
+      resumable: true,
+      continues: null,
     })
     await expect(studio.client.training.stop({ projectId, runId })).rejects.toMatchObject({
       data: { code: 'not-found' },
@@ -142,6 +144,32 @@ describe('a training that does not come to its end', () => {
     await expect(studio.client.training.resume({ projectId, runId })).rejects.toMatchObject({
       data: { code: 'bad-request' },
     })
+  })
+
+  it('goes on with a stopped one as a run of its own, also after the project was closed', async () => {
+    const stopped = (await studio.client.runs.list({ projectId })).find(({ state }) => state === 'stopped')!
+    const before = await studio.client.runs.curve({ projectId, runId: stopped.runId })
+    await studio.client.projects.close({ projectId })
+    await studio.client.projects.open({ projectId })
+    const { runId, jobId } = await studio.client.training.resume({ projectId, runId: stopped.runId })
+    expect(runId).not.toBe(stopped.runId)
+    await expect(studio.client.training.resume({ projectId, runId: stopped.runId })).rejects.toMatchObject({
+      data: { code: 'bad-request' },
+    })
+    expect(await studio.jobs.wait(jobId)).toMatchObject({ state: 'done', facts: { stopped: null } })
+    const after = await studio.client.runs.curve({ projectId, runId })
+    expect(after.slice(0, before.length)).toEqual(before)
+    expect(after.length).toBeGreaterThan(before.length)
+    expect(await studio.client.runs.get({ projectId, runId })).toMatchObject({
+      ...{ state: 'done', resumable: false, continues: stopped.number },
+      ...{ counts: stopped.counts, config: stopped.config },
+    })
+    // What was kept is as it was, and there is nothing to go on with any more.
+    expect(await studio.client.runs.get({ projectId, runId: stopped.runId })).toEqual({
+      ...stopped,
+      resumable: false,
+    })
+    expect(await readdir(studio.registry.get(projectId).paths.checkpoints)).toEqual([])
   })
 
   it('never begins when it is cancelled while it waits', async () => {

@@ -91,7 +91,7 @@ describe('the other commands', () => {
       project: 'p',
       open: true,
     })
-    expect(parse('resume d --json')).toEqual({ name: 'resume', folder: 'd', json: true })
+    expect(parse('resume d --json')).toEqual({ name: 'resume', folder: 'd', keep: false, json: true })
     expect(parse('gradcheck Conv --engine onnx')).toEqual({
       ...{ name: 'gradcheck', only: 'Conv', engine: 'onnx', json: false },
     })

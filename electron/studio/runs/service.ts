@@ -7,7 +7,8 @@ import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
-import { endedEarly, isResumable, runFolder } from '../training/run-training.ts'
+import { isOpen, isResumable } from '../training/checkpoints.ts'
+import { runFolder } from '../training/run-training.ts'
 import { isMissing } from '../files.ts'
 
 export interface RunPorts {
@@ -49,6 +50,10 @@ export function findModel(project: OpenProject, runId: string): { run: RunRecord
   return { run, folder: runFolder(project, runId) }
 }
 
+/** The stopped run that this one goes on from, while it is there. */
+export const continuedBy = (project: OpenProject, { facts }: RunRecord): RunRecord | undefined =>
+  facts.continues === null ? undefined : project.use(createRunsRepository).find(facts.continues)
+
 export function createRunsService({ registry, refreshRecent }: RunPorts) {
   function view(project: OpenProject, run: RunRecord): Run {
     const labels = new Map(
@@ -85,6 +90,7 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
         ...(run.error.remedy === undefined ? {} : { remedy: run.error.remedy }),
       },
       resumable: isResumable(project, run),
+      continues: continuedBy(project, run)?.number ?? null,
       checks: facts.checks,
       kept: facts.kept,
       stale: run.revision !== project.revision(),
@@ -171,9 +177,7 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
     /** Leftovers of runs that never became complete, and states of trainings that will not go on. */
     async sweep(project: OpenProject): Promise<void> {
       const runs = project.use(createRunsRepository).all()
-      const open = new Set(
-        runs.filter((run) => run.state === 'running' || endedEarly(run)).map(({ id }) => id),
-      )
+      const open = new Set(runs.filter(isOpen).map(({ id }) => id))
       for (const id of await namesIn(project.paths.checkpoints))
         if (!open.has(id)) await rm(join(project.paths.checkpoints, id), { recursive: true, force: true })
       for (const run of runs)

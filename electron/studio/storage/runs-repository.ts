@@ -18,6 +18,8 @@ export const runFactsSchema = z.object({
     .object({ id: z.string(), name: z.string(), sha256: z.string(), licence: z.string() })
     .nullable(),
   warmStartFrom: z.string().nullable(),
+  /** The stopped run whose training this one goes on with; null for one of its own. */
+  continues: z.string().nullable().default(null),
   featureLength: z.int().nullable(),
   testAccuracy: z.number().nullable(),
   testAccuracyCi95: ci95.nullable(),
@@ -146,7 +148,7 @@ export function createRunsRepository({ sql, transaction }: ProjectDatabase) {
       const error = outcome.error && JSON.stringify(outcome.error)
       end.run(outcome.state, JSON.stringify(outcome.facts), error, outcome.endedAt, id)
     },
-    /** An interrupted run is under way again. */
+    /** A run that was interrupted before it had a model is under way again. */
     restart(id: string): void {
       restart.run(id)
     },

@@ -7,15 +7,17 @@ import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
 import { createTestLooksRepository } from '../storage/test-looks-repository.ts'
 import { createVersionsRepository } from '../storage/versions-repository.ts'
+import { handCheckpointOver } from './checkpoints.ts'
 import type { TrainingPlan } from './plan.ts'
 
-/** Writes down what will be trained on, before anything is trained. */
+/** Writes down what will be trained on, before anything is trained. @param from the run whose training it goes on with */
 export function freezeRun(
   project: OpenProject,
   plan: TrainingPlan,
   config: TrainConfig,
   gradients: GradientPlan | null,
   version: string,
+  from: RunRecord | null = null,
 ): RunRecord {
   const runs = project.use(createRunsRepository)
   const versions = project.use(createVersionsRepository)
@@ -45,7 +47,8 @@ export function freezeRun(
       facts: {
         counts: plan.counts,
         backbone: null,
-        warmStartFrom: null,
+        warmStartFrom: from?.facts.warmStartFrom ?? null,
+        continues: from?.id ?? null,
         featureLength: null,
         testAccuracy: null,
         testAccuracyCi95: null,
@@ -65,8 +68,30 @@ export function freezeRun(
         kestrel: version,
       },
       createdAt: Date.now(),
-      revision: project.revision(),
+      // Its pictures and labels are those of then.
+      revision: from?.revision ?? project.revision(),
     })
     return runs.find(id)!
   })
+}
+
+/**
+ * A stopped training goes on as a run of its own, with the state of the one that was stopped. That one keeps its model,
+ * figures and exports: what is there stays usable, whatever becomes of the rest.
+ * @param plan what the stopped run was begun with
+ */
+export function freezeContinuation(
+  project: OpenProject,
+  stopped: RunRecord,
+  plan: TrainingPlan,
+  version: string,
+): RunRecord {
+  const next = freezeRun(project, plan, stopped.config, stopped.facts.gradients, version, stopped)
+  try {
+    handCheckpointOver(project, stopped.id, next.id)
+  } catch (error) {
+    project.use(createRunsRepository).markRemoved(next.id)
+    throw error
+  }
+  return next
 }

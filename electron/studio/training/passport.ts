@@ -35,6 +35,7 @@ export function passportOf(
       preprocessing: backbone.preprocessing,
     },
     warmStartFrom: run.facts.warmStartFrom,
+    continues: run.facts.continues,
     regularisation: result.regularisation,
     steps: result.steps,
     stopped: result.stopped,

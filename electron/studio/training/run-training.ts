@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TrainMetric, TrainResult } from '#shared/contract/trainer.ts'
@@ -6,7 +5,6 @@ import type { TrainConfig } from '#shared/contract/training.ts'
 import { fitWork } from '#shared/domain/forecast.ts'
 import { shownPictures } from '#shared/domain/training/presets.ts'
 import { KestrelError, toKestrelError, toWire } from '#shared/errors/index.ts'
-import type { ErrorCode } from '#shared/errors/index.ts'
 import { cachedPictures } from '#shared/util/feature-cache-format.ts'
 import type { MeasuredRatesStore } from '../backbones/rates.ts'
 import type { BackboneService, ReadyBackbone } from '../backbones/service.ts'
@@ -18,6 +16,7 @@ import { createPredictionsRepository } from '../storage/predictions-repository.t
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunFacts, RunRecord } from '../storage/runs-repository.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
+import { checkpointFolder, dropCheckpoint, endsTheSameWay, wasStopped } from './checkpoints.ts'
 import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
 import { passportOf } from './passport.ts'
@@ -41,30 +40,6 @@ export const runFolder = (project: OpenProject, runId: string): string => join(p
 export const rateName = ({ recipe, backboneId }: Pick<TrainConfig, 'recipe' | 'backboneId'>): string =>
   recipe === 'scratch' ? 'scratch' : `fine-tune ${backboneId ?? ''}`
 
-const checkpointPlace = (project: OpenProject, runId: string): string =>
-  join(project.paths.checkpoints, runId)
-
-/** Whether a training left a state behind. */
-export const hasCheckpoint = (project: OpenProject, runId: string): boolean =>
-  existsSync(checkpointPlace(project, runId))
-
-/** Ended without a model: stopped early, or its process was killed. */
-export const endedEarly = ({ state }: RunRecord): boolean => state === 'interrupted' || state === 'failed'
-
-/** Whether it can go on from where it was. */
-export const isResumable = (project: OpenProject, run: RunRecord): boolean =>
-  endedEarly(run) && hasCheckpoint(project, run.id)
-
-/** Whether going on from what a training has left would fail as it did: the state itself is damaged or broken down. */
-export const endsTheSameWay = (code: ErrorCode): boolean =>
-  code === 'model-unreadable' || code === 'training-diverged'
-
-async function checkpointFolder(project: OpenProject, runId: string): Promise<string> {
-  const folder = checkpointPlace(project, runId)
-  await mkdir(folder, { recursive: true })
-  return folder
-}
-
 /**
  * One training, from the frozen version to stored predictions. Whatever happens, the run ends in a state with words:
  * done, stopped (a model is kept), interrupted (stopped before there was one) or failed.
@@ -87,8 +62,7 @@ export async function runTraining(
       const { id, name, sha256, licence } = backbone
       facts = { ...facts, backbone: { id, name, sha256, licence } }
     }
-    const { objective } = run.config
-    const warm = backbone ? findWarmStart(project, backbone.sha256, run.classes, objective) : undefined
+    const warm = backbone ? warmStartOf(project, run, backbone) : undefined
     facts = { ...facts, warmStartFrom: warm?.id ?? null }
     const result = await train(ports, project, run, plan, backbone, warm, draft, job, steps.add)
     steps.flush()
@@ -104,12 +78,12 @@ export async function runTraining(
     )
     await mkdir(project.paths.runs, { recursive: true })
     await rename(draft, runFolder(project, run.id))
+    const state = result.stopped ? 'stopped' : 'done'
     project.db.transaction(() => {
       storePredictions(project, run, parts)
-      const state = result.stopped ? 'stopped' : 'done'
       runs.end(run.id, { state, facts, error: null, endedAt: Date.now() })
     })
-    await rm(checkpointPlace(project, run.id), { recursive: true, force: true })
+    if (!wasStopped({ state, facts })) await dropCheckpoint(project, run.id)
     await noteRates(ports, run, plan, result, warm !== undefined)
     return {
       runId: run.id,
@@ -121,7 +95,7 @@ export async function runTraining(
     steps.flush()
     const { code } = toKestrelError(error)
     const stopped = job.signal.aborted || code === 'stopped'
-    if (endsTheSameWay(code)) await rm(checkpointPlace(project, run.id), { recursive: true, force: true })
+    if (endsTheSameWay(code)) await dropCheckpoint(project, run.id)
     runs.end(run.id, {
       state: stopped ? 'interrupted' : 'failed',
       facts,
@@ -148,6 +122,18 @@ async function prepared(
   if (run.config.recipe === 'scratch' || run.config.backboneId === null) return null
   job.update({ stage: 'converting', done: 0, total: null })
   return await backbones.ensure(run.config.backboneId)
+}
+
+/** The model a head begins with. One that goes on begins as it did, so that it ends as it would have. */
+function warmStartOf(
+  project: OpenProject,
+  { config, classes, facts }: RunRecord,
+  { sha256 }: ReadyBackbone,
+): RunRecord | undefined {
+  if (facts.continues === null) return findWarmStart(project, sha256, classes, config.objective)
+  return facts.warmStartFrom === null
+    ? undefined
+    : project.use(createRunsRepository).find(facts.warmStartFrom)
 }
 
 async function train(

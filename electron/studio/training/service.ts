@@ -12,10 +12,11 @@ import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
 import { checkPlan } from './checks.ts'
-import { freezeRun } from './freeze.ts'
+import { hasCheckpoint, isResumable, wasStopped } from './checkpoints.ts'
+import { freezeContinuation, freezeRun } from './freeze.ts'
 import { frozenPlan, leftOut, planTraining } from './plan.ts'
 import type { TrainingPlan } from './plan.ts'
-import { hasCheckpoint, isResumable, rateName, runTraining } from './run-training.ts'
+import { rateName, runTraining } from './run-training.ts'
 import { findWarmStart } from './warm-start.ts'
 import type { RunTrainingPorts } from './run-training.ts'
 
@@ -234,8 +235,9 @@ export function createTrainingService(ports: TrainingPorts) {
     start,
 
     /**
-     * Goes on with a training by gradients that was interrupted, from its last finished epoch, on the very pictures, labels
-     * and sides it was begun with.
+     * Goes on with a training by gradients that was interrupted or stopped, from its last finished epoch, on the very
+     * pictures, labels and sides it was begun with.
+     * @returns the same run; a new one where the stopped run has a model, which stays as it is
      * @throws KestrelError not-found; bad-request when there is nothing to go on from
      */
     resume({ projectId, runId }: { projectId: string; runId: string }): { runId: string; jobId: string } {
@@ -248,6 +250,7 @@ export function createTrainingService(ports: TrainingPorts) {
           remedy: 'Train again.',
         })
       const plan = frozenPlan(project, run)
+      if (wasStopped(run)) return begin(project, freezeContinuation(project, run, plan, ports.version), plan)
       runs.restart(runId)
       return begin(project, runs.find(runId)!, plan)
     },

@@ -91,7 +91,7 @@ export async function distillBackbone(
         epochs: outcome.curve.length,
         failed: [...data.failed],
         timings: { features_s, train_s: secondsSince(began) },
-        stopped: stoppedInWords(outcome.stopped),
+        stopped: stoppedInWords(outcome, fitting.epochs),
       }
     } finally {
       await learner.dispose()

@@ -29,7 +29,7 @@ export async function checksOf(
 
 /** Why a fit ended before its time, in words. */
 export function stoppedInWords(fit: HeadFit, foldsLeftOut: boolean): TrainResult['stopped'] {
-  if (fit.stopped === 'asked') return { reason: 'asked', message: 'Stopped. The best model so far was kept.' }
+  if (fit.stopped === 'asked') return { reason: 'asked', message: 'Stopped. The best model so far is kept.' }
   if (fit.stopped === 'diverged')
     return {
       reason: 'diverged',

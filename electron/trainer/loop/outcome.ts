@@ -10,9 +10,19 @@ export const predictionsOf = (
   probabilities: Float32Array,
 ): PredictionBlock => ({ ids: Int32Array.from(rows, (row) => data.images[row]!.id), probabilities })
 
-/** Why a training ended before its time, in words; ending because validation stood still is its time. */
-export function stoppedInWords(stopped: FitOutcome['stopped']): TrainResult['stopped'] {
-  if (stopped === 'asked') return { reason: 'asked', message: 'Stopped. The best model so far was kept.' }
+/**
+ * Why a training ended before its time, in words; ending because validation stood still is its time.
+ * @param epochs how many there were to be
+ */
+export function stoppedInWords(
+  { stopped, curve }: Pick<FitOutcome, 'stopped' | 'curve'>,
+  epochs: number,
+): TrainResult['stopped'] {
+  if (stopped === 'asked')
+    return {
+      reason: 'asked',
+      message: `Stopped after epoch ${curve.length} of ${epochs}: the best model so far is kept.`,
+    }
   if (stopped === 'diverged' || stopped === 'exploded')
     return {
       reason: 'diverged',

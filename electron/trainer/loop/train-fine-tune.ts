@@ -59,6 +59,12 @@ function withoutAdapting(
   return { stopped: { reason: 'error', message: said.filter(Boolean).join(' ') } }
 }
 
+const stoppedInSecondRound: TrainResult['stopped'] = {
+  reason: 'asked',
+  message:
+    'Stopped in the second round, which learns from the validation pictures too: the model of the first is kept.',
+}
+
 const watched = (
   { classes, images, gradients }: TrainRequest,
   curve: WatchedTraining['curve'],
@@ -103,12 +109,14 @@ async function adapt(
       features_s,
       train_s: head.timings.train_s + secondsSince(began),
     })
-    if (!kept.tuned)
-      return { ...head, ...{ checks, kept }, stopped: stoppedInWords(first.stopped), timings: timings() }
+    const stopped = stoppedInWords(first, gradients.fitting.epochs)
+    if (!kept.tuned) return { ...head, ...{ checks, kept, stopped }, timings: timings() }
     // Stopped in the first round, its best is the model; the second would begin from the beginning.
     const broken = first.stopped !== null && first.stopped !== 'early'
-    const second = broken || val.length === 0 ? null : await tuning.again(first.curve.length)
+    const alone = broken || val.length === 0
+    const second = alone ? null : await tuning.again(first.curve.length)
     context.stop.throwIfDropped()
+    const cutShort = !alone && second === null && context.stop.asked !== null
     const trained = timings()
 
     const evaluating = performance.now()
@@ -139,8 +147,7 @@ async function adapt(
       outOfFold: null,
       failed: [...data.failed],
       timings: { ...trained, evaluate_s },
-      // Asked in the second round, the model of the first is finished, but did not learn from the validation pictures.
-      stopped: stoppedInWords(context.stop.asked === null ? first.stopped : 'asked'),
+      stopped: cutShort ? stoppedInSecondRound : stopped,
       ...{ checks, kept },
     }
   } finally {

@@ -104,7 +104,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
         outOfFold: null,
         failed: [...data.failed],
         timings: { features_s, train_s, evaluate_s },
-        stopped: stoppedInWords(outcome.stopped),
+        stopped: stoppedInWords(outcome, fitting.epochs),
         features: { cached: data.counts.cached, computed: data.counts.decoded },
         checks: checkTraining({
           curve: outcome.curve,

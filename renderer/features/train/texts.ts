@@ -27,12 +27,15 @@ export default {
   rightNow: 'validation',
   done: 'Finished: {percent} % right on the test pictures',
   doneNoTest: 'Finished',
+  stopped: 'Stopped: {percent} % right on the test pictures',
+  stoppedNoTest: 'Stopped',
   doneWords: 'between {low} and {high} % · took {time}',
   failed: 'The training did not finish',
   interrupted: 'The training was interrupted',
   interruptedWords: 'What was computed is kept: training again goes on from there.',
   seeResults: 'See the results',
   goOn: 'Go on from the last epoch',
+  goOnTraining: 'Go on training',
   kept: {
     tuned:
       'The adapted network is the model: {tuned} % of the validation pictures right, {head} % before (frozen).',

@@ -7,6 +7,7 @@ import { runResultSchema } from '../../../electron/cli/result.ts'
 import { copySample, kestrel } from '../../helpers/cli.ts'
 import { accessibilityProblems, inTheme, launchBrowser, startStudio } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
+import { withContents } from '../../helpers/folders.ts'
 
 /** Cross-validations of which not every fold could be trained, made on the command line and looked at in Results. */
 let place: string
@@ -21,7 +22,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await studio?.close()
   await browser.close()
-  await rm(place, { recursive: true, force: true })
+  await rm(place, withContents)
 })
 
 /** A network from scratch, with so few pictures of a label that a fold may hold all that it could learn from. */

@@ -15,6 +15,7 @@ const facts: RunFacts = {
   counts: { train: 2, val: 1, test: 1 },
   backbone: null,
   warmStartFrom: null,
+  continues: null,
   featureLength: null,
   testAccuracy: null,
   testAccuracyCi95: null,
