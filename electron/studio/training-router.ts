@@ -33,6 +33,7 @@ export function trainingRouter({
     training: os.training.router({
       options: os.training.options.handler(({ input }) => training.options(input)),
       forecast: os.training.forecast.handler(({ input }) => training.forecast(input)),
+      students: os.training.students.handler(({ input }) => training.students(input)),
       start: os.training.start.handler(({ input }) => training.start(input)),
       resume: os.training.resume.handler(({ input }) => training.resume(input)),
       stop: os.training.stop.handler(({ input }) => {

@@ -72,6 +72,26 @@ export type HeadObjective = (typeof headObjectives)[number]
 export const trainingEngines = ['onnx', 'reference'] as const
 export type TrainingEngine = (typeof trainingEngines)[number]
 
+/** A finished model of the same labels that a smaller one learns from. */
+export const teacherModelSchema = z.object({
+  /** Folder of the finished run. */
+  modelDir: z.string(),
+  objective: distillationObjectiveSchema,
+})
+
+/** A model as something that is carried about and asked. */
+const weightSchema = z.object({
+  /** Share of the test pictures that is right; null without any. */
+  testAccuracy: z.number().nullable(),
+  /** Of the model file. */
+  bytes: z.int(),
+  /** For one picture on this machine, decoding not counted. */
+  milliseconds: z.number(),
+})
+/** A model that was made small beside the one it was made from, on the same test pictures. */
+export const madeSmallSchema = z.object({ teacher: weightSchema, student: weightSchema })
+export type MadeSmall = z.infer<typeof madeSmallSchema>
+
 export const trainRequestSchema = z.object({
   kind: z.literal('train'),
   recipe: z.enum(recipes),
@@ -98,6 +118,8 @@ export const trainRequestSchema = z.object({
    * goes on from there. Null: nothing is kept.
    */
   checkpointDir: z.string().nullable(),
+  /** A training by gradients learns what this model answers, besides the labels; left out: the labels alone. */
+  teacher: teacherModelSchema.optional(),
 })
 export type TrainRequest = z.infer<typeof trainRequestSchema>
 
@@ -155,6 +177,8 @@ export const trainResultSchema = z.object({
   checks: z.array(trainingCheckSchema),
   /** Null for other recipes than `fine-tune`. */
   kept: keptSchema.nullable(),
+  /** With a teacher only. */
+  madeSmall: madeSmallSchema.optional(),
 })
 export type TrainResult = z.infer<typeof trainResultSchema>
 
@@ -236,6 +260,26 @@ export const distillResultSchema = z.object({
   stopped: z.object({ reason: z.enum(['asked', 'diverged', 'error']), message: z.string() }).nullable(),
 })
 export type DistillResult = z.infer<typeof distillResultSchema>
+
+/** What models weigh, those that are there and those that could be trained: nothing is learned. */
+export const measureRequestSchema = z.object({
+  kind: z.literal('measure'),
+  models: z.array(
+    z.union([
+      /** Folder of a finished run. */
+      z.object({ modelDir: z.string() }),
+      /** A network of one input and one output, as ONNX. */
+      z.object({ file: z.string() }),
+      /** A network as it would come out of a training. */
+      z.object({ network: networkSpecSchema }),
+    ]),
+  ),
+})
+export const measureResultSchema = z.object({
+  kind: z.literal('measure'),
+  /** In the order of the request. */
+  models: z.array(weightSchema.omit({ testAccuracy: true })),
+})
 
 export const predictRequestSchema = z.object({
   kind: z.literal('predict'),
@@ -349,6 +393,7 @@ export const trainerRequestSchema = z.discriminatedUnion('kind', [
   featuresRequestSchema,
   trainRequestSchema,
   distillRequestSchema,
+  measureRequestSchema,
   predictRequestSchema,
   exportRequestSchema,
 ])
@@ -360,6 +405,7 @@ export const trainerResultSchema = z.discriminatedUnion('kind', [
   featuresResultSchema,
   trainResultSchema,
   distillResultSchema,
+  measureResultSchema,
   predictResultSchema,
   exportResultSchema,
 ])

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import { call, ci95, ok, projectRef, runRef, splitChoice, window } from './base.ts'
+import { studentIds } from '../domain/distillation/students.ts'
 import { trainingCheckSchema } from '../domain/training/babysitter.ts'
 import { gradientChangesSchema } from '../domain/training/presets.ts'
 import {
   foldsLeftOutSchema,
   headObjectives,
   keptSchema,
+  madeSmallSchema,
   recipes,
   splitNames,
   trainingEngines,
@@ -26,6 +28,8 @@ export const trainConfigSchema = z.object({
   /** What differs from the preset of a recipe that trains by gradients. */
   changes: gradientChangesSchema.default({}),
   engine: z.enum(trainingEngines).default('onnx'),
+  /** A finished training whose model a smaller one learns from; null: the labels alone. Not with the recipe `head`. */
+  teacherRunId: z.string().nullable().default(null),
 })
 export type TrainConfig = z.infer<typeof trainConfigSchema>
 
@@ -56,7 +60,28 @@ export const forecastSchema = z.object({
 })
 export type Forecast = z.infer<typeof forecastSchema>
 
+/** A network that a model could be made small with. */
+export const studentSchema = z.object({
+  id: z.enum(studentIds),
+  /** What to train it with. */
+  config: trainConfigSchema,
+  /** Whether it knows pictures already; the others learn from this project's pictures alone. */
+  pretrained: z.boolean(),
+  /** Of the model file. */
+  bytes: z.int(),
+  /** For one picture on this machine, decoding not counted. */
+  milliseconds: z.number(),
+})
+export type Student = z.infer<typeof studentSchema>
+
 export const training = {
+  /** What a finished model weighs, and what it could be made small to. */
+  students: call.input(runRef).output(
+    z.object({
+      teacher: z.object({ bytes: z.int(), milliseconds: z.number() }),
+      students: z.array(studentSchema),
+    }),
+  ),
   options: call.input(projectRef).output(trainingOptionsSchema),
   forecast: call.input(projectRef.extend({ config: trainConfigSchema })).output(forecastSchema),
   start: call
@@ -121,6 +146,10 @@ export const runSchema = z.object({
   checks: z.array(trainingCheckSchema),
   /** Null for other recipes than `fine-tune`. */
   kept: keptSchema.nullable(),
+  /** Number of the training whose model it learned from, while that is there. */
+  teacher: z.int().nullable(),
+  /** It beside the model it was made from; null without a teacher. */
+  madeSmall: madeSmallSchema.nullable(),
   /** Pictures or labels have changed since. */
   stale: z.boolean(),
 })

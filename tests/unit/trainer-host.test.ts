@@ -44,6 +44,7 @@ function driven(overrides: Partial<Handlers> = {}) {
     features: unexpected,
     train: unexpected,
     distill: unexpected,
+    measure: unexpected,
     predict: unexpected,
     export: unexpected,
     ...overrides,

@@ -58,6 +58,6 @@ async function configOf(
     )
   return {
     recipe: backboneId === null ? 'scratch' : (recipe ?? 'head'),
-    ...{ backboneId, objective: head, split: shares, seed, folds, changes, engine },
+    ...{ backboneId, objective: head, split: shares, seed, folds, changes, engine, teacherRunId: null },
   }
 }

@@ -54,6 +54,10 @@ export function findModel(project: OpenProject, runId: string): { run: RunRecord
 export const continuedBy = (project: OpenProject, { facts }: RunRecord): RunRecord | undefined =>
   facts.continues === null ? undefined : project.use(createRunsRepository).find(facts.continues)
 
+/** The run whose model this one learned from, while it is there. */
+const teacherOf = (project: OpenProject, { config }: RunRecord): RunRecord | undefined =>
+  config.teacherRunId === null ? undefined : project.use(createRunsRepository).find(config.teacherRunId)
+
 export function createRunsService({ registry, refreshRecent }: RunPorts) {
   function view(project: OpenProject, run: RunRecord): Run {
     const labels = new Map(
@@ -93,6 +97,8 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
       continues: continuedBy(project, run)?.number ?? null,
       checks: facts.checks,
       kept: facts.kept,
+      teacher: teacherOf(project, run)?.number ?? null,
+      madeSmall: facts.madeSmall,
       stale: run.revision !== project.revision(),
     }
   }

@@ -1,6 +1,11 @@
 import { z } from 'zod'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
-import { foldsLeftOutSchema, keptSchema, trainMetricSchema } from '#shared/contract/trainer.ts'
+import {
+  foldsLeftOutSchema,
+  keptSchema,
+  madeSmallSchema,
+  trainMetricSchema,
+} from '#shared/contract/trainer.ts'
 import { trainConfigSchema } from '#shared/contract/training.ts'
 import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
 import { gradientPlanSchema } from '#shared/domain/training/presets.ts'
@@ -40,6 +45,8 @@ export const runFactsSchema = z.object({
   checks: z.array(trainingCheckSchema).default([]),
   /** Fine-tuned against frozen, on the validation pictures. */
   kept: keptSchema.nullable().default(null),
+  /** Beside the model it was made from. */
+  madeSmall: madeSmallSchema.nullable().default(null),
   kestrel: z.string(),
 })
 export type RunFacts = z.infer<typeof runFactsSchema>

@@ -41,6 +41,7 @@ const doing: Record<TrainerRequest['kind'], string> = {
   features: 'reading the pictures',
   train: 'training',
   distill: 'making a small backbone',
+  measure: 'weighing models',
   predict: 'looking at the pictures',
   export: 'writing the export',
 }
@@ -50,6 +51,7 @@ const kept: Record<TrainerRequest['kind'], string> = {
   'prepare-backbone': 'Nothing was lost.',
   features: 'What was computed before is kept.',
   train: 'Your pictures, labels and earlier trainings are safe, and the features computed so far are kept.',
+  measure: 'Nothing was lost.',
   distill: 'Your pictures are safe, and the last finished epoch is kept.',
   predict: 'What was finished before is kept.',
   export: 'Your project and earlier exports are safe.',

@@ -65,6 +65,7 @@ export function freezeRun(
         gradients,
         checks: [],
         kept: null,
+        madeSmall: null,
         kestrel: version,
       },
       createdAt: Date.now(),

@@ -42,6 +42,7 @@ export function passportOf(
     foldsLeftOut: result.foldsLeftOut ?? null,
     checks: result.checks,
     kept: result.kept,
+    madeSmall: result.madeSmall ?? null,
     timings: result.timings,
     features: result.features,
     figures: {

@@ -2,6 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TrainMetric, TrainResult } from '#shared/contract/trainer.ts'
 import type { TrainConfig } from '#shared/contract/training.ts'
+import { distillationObjectiveSchema } from '#shared/domain/distillation/objective.ts'
 import { fitWork } from '#shared/domain/forecast.ts'
 import { shownPictures } from '#shared/domain/training/presets.ts'
 import { KestrelError, toKestrelError, toWire } from '#shared/errors/index.ts'
@@ -175,6 +176,12 @@ async function train(
       gradients: run.facts.gradients,
       engine: run.config.engine,
       checkpointDir: run.facts.gradients && (await checkpointFolder(project, run.id)),
+      ...(run.config.teacherRunId !== null && {
+        teacher: {
+          modelDir: runFolder(project, run.config.teacherRunId),
+          objective: distillationObjectiveSchema.parse({}),
+        },
+      }),
     },
     {
       signal: job.signal,
@@ -238,6 +245,7 @@ function factsOf(before: RunFacts, result: TrainResult, parts: readonly PartOutc
     steps: result.steps,
     checks: result.checks,
     kept: result.kept,
+    madeSmall: result.madeSmall ?? null,
   }
 }
 

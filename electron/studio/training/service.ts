@@ -15,6 +15,8 @@ import { checkPlan } from './checks.ts'
 import { hasCheckpoint, isResumable, wasStopped } from './checkpoints.ts'
 import { freezeContinuation, freezeRun } from './freeze.ts'
 import { frozenPlan, leftOut, planTraining } from './plan.ts'
+import { studentsFor } from './students.ts'
+import { requireTeacher } from './teacher.ts'
 import type { TrainingPlan } from './plan.ts'
 import { rateName, runTraining } from './run-training.ts'
 import { findWarmStart } from './warm-start.ts'
@@ -67,7 +69,7 @@ export function createTrainingService(ports: TrainingPorts) {
     const backboneId = (same ?? ready[0])?.id ?? null
     const recipe = backboneId === null ? 'scratch' : last?.recipe === 'fine-tune' ? 'fine-tune' : 'head'
     return {
-      ...{ recipe, backboneId, objective: 'softmax' },
+      ...{ recipe, backboneId, objective: 'softmax', teacherRunId: null },
       split: last?.split ?? DEFAULT_SPLIT,
       seed: last?.seed ?? DEFAULT_SEED,
       folds: usualFolds(recipe),
@@ -169,8 +171,11 @@ export function createTrainingService(ports: TrainingPorts) {
         blocker.code === 'too-few-classes' ? 'too-few-classes' : 'too-few-pictures',
         blocker.words,
       )
+    requireTeacher(project, config, plan)
     const gradients = config.recipe === 'head' ? null : gradientsOf(config, plan)
-    const frozen = { ...config, backboneId }
+    // The teacher has learned from the pictures of every fold: what it teaches would tell of those held out.
+    const folds = config.teacherRunId === null ? config.folds : 0
+    const frozen = { ...config, backboneId, folds }
     return begin(project, freezeRun(project, plan, frozen, gradients, ports.version), plan)
   }
 
@@ -233,6 +238,10 @@ export function createTrainingService(ports: TrainingPorts) {
     options,
     forecast,
     start,
+
+    /** @throws KestrelError not-found, model-unreadable */
+    students: ({ projectId, runId }: { projectId: string; runId: string }) =>
+      studentsFor({ pool, backbones }, registry.get(projectId), runId),
 
     /**
      * Goes on with a training by gradients that was interrupted or stopped, from its last finished epoch, on the very

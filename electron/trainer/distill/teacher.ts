@@ -1,7 +1,10 @@
 import type { PreparedBackbone, TrainerImage } from '#shared/contract/trainer.ts'
 import { KestrelError, type WireError } from '#shared/errors/index.ts'
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { computeFeatures } from '../data/features.ts'
 import type { RequestContext } from '../host/context.ts'
+import { readRunFolder } from '../host/run-folder.ts'
 
 /** What the teacher says of every picture; rows are those of the pictures. */
 export interface TeacherOutputs {
@@ -39,6 +42,66 @@ export async function teacherFeatures(
     onProgress: (done, total, rate) => context.progress('features', done, total, rate),
   })
   return { features, failed, computed }
+}
+
+/**
+ * What a finished model answers for every picture, computed once and kept in the feature cache.
+ * @param classes names, in the order of the columns
+ * @returns probabilities [images, classes]; a label that the teacher does not know gets none. Rows of unreadable pictures
+ *   are NaN.
+ * @throws KestrelError `bad-request` when the teacher knows none of the labels; `model-unreadable`; as `computeFeatures`
+ */
+export async function teacherAnswers(
+  {
+    modelDir,
+    classes,
+    images,
+    cacheDir,
+  }: { modelDir: string; classes: readonly string[]; images: readonly TrainerImage[]; cacheDir: string },
+  context: RequestContext,
+): Promise<Float32Array> {
+  const model = await readRunFolder(modelDir)
+  const known = model.classes.length
+  const answers = new Float32Array(images.length * known)
+  await computeFeatures({
+    backbone: {
+      id: 'teacher',
+      sha256: createHash('sha256')
+        .update(await readFile(model.modelPath))
+        .digest('hex'),
+      onnxPath: model.modelPath,
+      featureLength: known,
+      preprocessing: model.preprocessing,
+    },
+    ...{ images, cacheDir, target: answers, stop: context.stop },
+    onProgress: (done, total, rate) => context.progress('features', done, total, rate),
+  })
+  const columns = classes.map((name) => model.classes.indexOf(name))
+  if (columns.every((column) => column < 0))
+    throw new KestrelError('bad-request', 'The large model tells other labels apart than this training.', {
+      remedy: 'Train the large model again with the labels of today, then make it small.',
+    })
+  const wanted = new Float32Array(images.length * classes.length)
+  for (let row = 0; row < images.length; row++)
+    columns.forEach((column, k) => {
+      if (column >= 0) wanted[row * classes.length + k] = answers[row * known + column]!
+    })
+  return wanted
+}
+
+/**
+ * Probabilities at a higher temperature, in place: p^(1/T) ÷ Σ p^(1/T), which is the softmax of the logits divided by T
+ * (Hinton et al. 2015, equation 1). A row without any probability becomes even.
+ * @param probabilities [rows, classes]
+ */
+export function soften(probabilities: Float32Array, classes: number, temperature: number): Float32Array {
+  for (let at = 0; at < probabilities.length; at += classes) {
+    const row = probabilities.subarray(at, at + classes)
+    let total = 0
+    for (let k = 0; k < classes; k++) total += row[k] = row[k]! ** (1 / temperature)
+    for (let k = 0; k < classes; k++) row[k] = total > 0 ? row[k]! / total : 1 / classes
+  }
+  return probabilities
 }
 
 /**

@@ -3,7 +3,8 @@ import { trainHead } from '../head/train-head.ts'
 import { crossValidate } from '../loop/cross-validate.ts'
 import { trainFineTune } from '../loop/train-fine-tune.ts'
 import { trainScratch } from '../loop/train-scratch.ts'
-import type { RequestContext } from './context.ts'
+import { compareWithTeacher } from '../distill/made-small.ts'
+import { StopSignal, type RequestContext } from './context.ts'
 import type { Handlers } from './host.ts'
 
 /** The `train` request. Heads make their folds themselves, in seconds; the others train once for each. */
@@ -12,10 +13,21 @@ export const answerTrain: Handlers['train'] = async (request, context) => {
     case 'head':
       return await trainHead(request, context)
     case 'fine-tune':
-      return await withFolds(request, context, trainFineTune)
+      return await withTeacher(request, context, await withFolds(request, context, trainFineTune))
     case 'scratch':
-      return await withFolds(request, context, trainScratch)
+      return await withTeacher(request, context, await withFolds(request, context, trainScratch))
   }
+}
+
+async function withTeacher(
+  request: TrainRequest,
+  context: RequestContext,
+  result: TrainResult,
+): Promise<TrainResult> {
+  if (!request.teacher) return result
+  // The model is whole: a late stop must not take it away.
+  const patient = { ...context, stop: new StopSignal() }
+  return { ...result, madeSmall: await compareWithTeacher(request, result, patient) }
 }
 
 async function withFolds(

@@ -97,6 +97,8 @@ export class TrainerHost {
         return this.handlers.train(request, context)
       case 'distill':
         return this.handlers.distill(request, context)
+      case 'measure':
+        return this.handlers.measure(request, context)
       case 'predict':
         return this.handlers.predict(request, context)
       case 'export':

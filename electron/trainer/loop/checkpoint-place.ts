@@ -22,6 +22,7 @@ export function checkpointOf(
     preprocessing: data.preprocessing,
     // A softmax head is not named: states written before there was a choice still fit.
     ...(request.objective === 'svm' && { objective: request.objective }),
+    ...(request.teacher && { teacher: request.teacher }),
   })
 }
 

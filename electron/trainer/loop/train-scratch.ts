@@ -1,11 +1,11 @@
 import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
 import { checkTraining } from '#shared/domain/training/babysitter.ts'
-import { guessingLoss } from '#shared/domain/training/explosion.ts'
 import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { layoutOf, scatter } from '../autodiff/layout.ts'
 import { withoutDropout } from '../autodiff/training-form.ts'
 import { engineFor } from '../engines/choose.ts'
+import { goalFor } from '../distill/goal-for.ts'
 import type { RequestContext } from '../host/context.ts'
 import { writeRunFolder } from '../host/run-folder.ts'
 import { composeBatchClassifier } from '../models/classifier.ts'
@@ -14,7 +14,6 @@ import { buildNetwork } from '../models/layers/build.ts'
 import { ScalingFit } from '../models/layers/preprocessing.ts'
 import type { FittedScaling } from '../models/layers/preprocessing.ts'
 import { checkpointOf } from './checkpoint-place.ts'
-import { ClassificationGoal } from './goal.ts'
 import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
 import { breakdownOf, majorityOf, predictionsOf, secondsSince, stoppedInWords } from './outcome.ts'
@@ -40,6 +39,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
       spec.input.height,
       spec.input.width,
     ])
+    const goal = await goalFor(request, data, context)
     const features_s = secondsSince(reading)
 
     const fitting_ = performance.now()
@@ -48,7 +48,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
     const engine = await engineFor(request.engine)
     const learner = new GradientFit({
       ...{ engine, network, boundary: null, groups, fitting, augmentation, data },
-      goal: new ClassificationGoal(data.labels, request.classes.length, fitting),
+      goal,
       seed: request.seed,
     })
     try {
@@ -108,7 +108,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
         features: { cached: data.counts.cached, computed: data.counts.decoded },
         checks: checkTraining({
           curve: outcome.curve,
-          guessing: guessingLoss(fitting.loss, request.classes.length),
+          guessing: goal.guessing.training,
           broke: breakdownOf(outcome.stopped),
           majority: majorityOf(data, train),
           train: train.length,

@@ -15,7 +15,8 @@ import type { Network } from '../models/network.ts'
 import { Boundary } from './boundary.ts'
 import { checkpointOf } from './checkpoint-place.ts'
 import type { FitOutcome } from './fit.ts'
-import { ClassificationGoal } from './goal.ts'
+import { goalFor } from '../distill/goal-for.ts'
+import type { Goal } from './goal.ts'
 import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
 import { secondsSince } from './outcome.ts'
@@ -32,6 +33,7 @@ export class Tuning {
   private readonly head: EarlierHead
   private readonly learners = new Map<Which, { learner: GradientFit; network: Network }>()
   private boundary: Promise<Boundary> | null = null
+  private goal: Promise<Goal> | null = null
   private epochsBefore = 0
 
   constructor(
@@ -126,11 +128,12 @@ export class Tuning {
     const engine = await engineFor(request.engine)
     // Both rounds have the same frozen part: what it gives for a picture is computed once for both.
     this.boundary ??= Boundary.open(engine, this.parts.trunk)
+    this.goal ??= goalFor(request, data, this.context)
     const learner = new GradientFit({
       ...{ network, fitting, augmentation, data, engine },
       boundary: await this.boundary,
       groups: this.groups(network),
-      goal: new ClassificationGoal(data.labels, request.classes.length, fitting),
+      goal: await this.goal,
       seed: request.seed,
     })
     const opened = { learner, network }

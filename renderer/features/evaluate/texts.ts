@@ -40,6 +40,20 @@ export default {
     noneWords: '{message} What you see are the validation pictures instead.',
     short: '{done} of {of} folds',
   },
+  small: {
+    title: 'Large and small',
+    meaning:
+      'The small network learned what the large one answers (distillation). Both are judged on the same test pictures; times are for one picture on this computer, reading the file not counted.',
+    teacher: 'Run {number}, its teacher',
+    gone: 'Its teacher',
+    student: 'Run {number}, this one',
+    right: 'Right on the test pictures',
+    size: 'Size of the model',
+    time: 'Time for a picture',
+    points: '{points} points',
+    lighter: { size: '{factor} × smaller', time: '{factor} × faster' },
+    heavier: { size: '{factor} × larger', time: '{factor} × slower' },
+  },
   headline: '{percent} % right',
   headlineTest:
     'on {n} picture it has never seen; the truth is between {low} and {high} % | on {n} pictures it has never seen; the truth is between {low} and {high} %',

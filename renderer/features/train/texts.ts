@@ -76,6 +76,21 @@ export default {
     scratchWords:
       'Learns everything from your pictures alone. For pictures unlike everyday photos, or when no ready-made network can be had. Minutes; needs more pictures.',
   },
+  small: {
+    title: 'Make it small',
+    words: 'Teach a smaller network what this model knows: for a phone, a web page or a slow computer.',
+    weighing: 'Weighing the models on this computer',
+    now: 'Run {number} now: {weight}.',
+    weight: '{size}, {time} ms for a picture',
+    term: 'distillation',
+    meaning:
+      'The small network learns what the large one answers for every picture, in all its shades, and the right label besides. Both are then tested on the same pictures.',
+    which: 'How small',
+    size: { tiny: 'Tiny', small: 'Small', medium: 'Medium' },
+    knows: 'Begins as Kestrel’s own network, which knows pictures already.',
+    learns: 'Learns from your pictures alone: needs many of them.',
+    start: 'Make it small',
+  },
   backbone: 'Network that already knows pictures',
   backboneTerm: 'backbone',
   backboneMeaning:

@@ -32,6 +32,7 @@ const facts: RunFacts = {
   gradients: null,
   checks: [],
   kept: null,
+  madeSmall: null,
   kestrel: '0',
 }
 const config = {
@@ -43,6 +44,7 @@ const config = {
   folds: 5,
   changes: {},
   engine: 'onnx' as const,
+  teacherRunId: null,
 }
 const classes = [
   { labelId: 1, name: 'a', colour: 0 },

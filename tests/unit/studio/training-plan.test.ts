@@ -25,6 +25,7 @@ const config: TrainConfig = {
   folds: 5,
   changes: {},
   engine: 'onnx',
+  teacherRunId: null,
 }
 
 describe('what a training is trained on', () => {

@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sampleFolder } from '../helpers/cli.ts'
+import { withContents } from '../helpers/folders.ts'
+import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
+import type { TrainingStudio } from '../helpers/training-studio.ts'
+
+let work: string
+let studio: TrainingStudio
+let projectId: string
+let teacherId: string
+beforeAll(async () => {
+  work = await mkdtemp(join(tmpdir(), 'kestrel-small-'))
+  studio = await trainingStudio(join(work, 'home'), await tinyBackboneFolder(join(work, 'backbones')))
+  projectId = await studio.projectOf(sampleFolder, 'Finds')
+  teacherId = (await studio.train(projectId, { recipe: 'head', backboneId: 'tiny' })).runId
+})
+afterAll(async () => {
+  await studio.close()
+  await rm(work, withContents)
+})
+
+const optionOf = async (id: 'tiny' | 'small' | 'medium') => {
+  const { students } = await studio.client.training.students({ projectId, runId: teacherId })
+  return students.find((student) => student.id === id)!
+}
+
+describe('making a model small', () => {
+  it('offers networks with what they weigh on this machine, the smaller the lighter', async () => {
+    const { teacher, students } = await studio.client.training.students({ projectId, runId: teacherId })
+    expect(teacher.bytes).toBeGreaterThan(0)
+    expect(students.map(({ id }) => id)).toEqual(['tiny', 'small', 'medium'])
+    const [tiny, small, medium] = students
+    expect(tiny!.bytes).toBeLessThan(small!.bytes)
+    expect(small!.bytes).toBeLessThan(medium!.bytes)
+    expect(tiny!.bytes / 4).toBeGreaterThan(590_000)
+    for (const { milliseconds, config } of students) {
+      expect(milliseconds).toBeGreaterThan(0)
+      expect(config).toMatchObject({ teacherRunId: teacherId, folds: 0 })
+    }
+  })
+
+  it('gives a run like any other, beside its teacher on the same test pictures', async () => {
+    const { config } = await optionOf('tiny')
+    const { runId, job } = await studio.train(projectId, {
+      ...config,
+      changes: { ...config.changes, epochs: 2 },
+    })
+    expect(job.error).toBeNull()
+    const [run, teacher] = [
+      await studio.client.runs.get({ projectId, runId }),
+      await studio.client.runs.get({ projectId, runId: teacherId }),
+    ]
+    expect(run).toMatchObject({ state: 'done', teacher: 1, counts: teacher.counts })
+    const weights = run.madeSmall!
+    expect(weights.teacher.testAccuracy).toBeCloseTo(teacher.testAccuracy!, 6)
+    expect(weights.student.testAccuracy).toBeCloseTo(run.testAccuracy!, 6)
+    expect(weights.student.bytes).toBeGreaterThan(2e6)
+    expect(weights.teacher.milliseconds).toBeGreaterThan(0)
+    expect(teacher.madeSmall).toBeNull()
+    const passport = await studio.client.runs.passport({ projectId, runId })
+    expect(passport).toMatchObject({ madeSmall: weights, config: { teacherRunId: teacherId } })
+  })
+
+  it('refuses what cannot teach, in words', async () => {
+    const { config } = await optionOf('tiny')
+    const start = (change: object) => studio.train(projectId, { ...config, ...change })
+    await expect(start({ recipe: 'head', backboneId: 'tiny' })).rejects.toMatchObject({
+      data: { code: 'bad-request', message: expect.stringContaining('does not become smaller') },
+    })
+    await expect(start({ seed: 99 })).rejects.toMatchObject({
+      data: { code: 'bad-request', message: expect.stringContaining('that would be the test') },
+    })
+    await expect(start({ teacherRunId: 'nobody' })).rejects.toMatchObject({ data: { code: 'not-found' } })
+  })
+})
