@@ -57,6 +57,7 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
     sources: base.access,
     datasets: base.datasets,
     refreshRecent: base.refreshRecent,
+    twins: base.twins,
     settled: (projectId) => base.labelling.settled(projectId),
   })
 

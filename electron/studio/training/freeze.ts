@@ -44,6 +44,7 @@ export function freezeRun(
       classes: plan.classes,
       facts: {
         counts: plan.counts,
+        sharedShots: plan.sharedShots,
         backbone: null,
         warmStartFrom: null,
         featureLength: null,

@@ -18,7 +18,7 @@ export const verdicts = ['good', 'attention', 'wrong', 'skipped'] as const
 export type Verdict = (typeof verdicts)[number]
 
 export const trainingCheckSchema = z.object({
-  id: z.enum(['finite', 'explosion', 'learning', 'overfitting', 'underfitting']),
+  id: z.enum(['finite', 'explosion', 'learning', 'overfitting', 'underfitting', 'leakage']),
   verdict: z.enum(verdicts),
   message: z.string(),
 })
