@@ -74,6 +74,7 @@ export async function finishRun(at: Workplace, asked: Asked, runId: string, impo
     classes: record.classes.map(({ name }) => name),
     images: imagesOf(at, asked),
     split: facts.counts,
+    ...(facts.sharedShots ? { sharedShots: facts.sharedShots } : {}),
     timings: {
       import_s,
       features_s,

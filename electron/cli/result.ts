@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { metricsSchema } from '#shared/contract/training.ts'
+import { metricsSchema, sharedShotsSchema } from '#shared/contract/training.ts'
 import {
   exportFormats,
   foldsLeftOutSchema,
@@ -39,6 +39,8 @@ export const runResultSchema = z.object({
     conflicts: z.array(fileNoteSchema),
   }),
   split: z.object({ train: z.int(), val: z.int(), test: z.int() }),
+  /** Shots that there are several pictures of: each is on one side and in one fold, but for those that lie across. */
+  sharedShots: sharedShotsSchema.optional(),
   timings: z.object({
     import_s: seconds,
     features_s: seconds,
@@ -106,12 +108,16 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 /** The result in a few lines for a person. */
 export function describeResult(result: RunResult, projectFolder: string): string {
-  const { images, split, metrics, folds, timings } = result
+  const { images, split, sharedShots, metrics, folds, timings } = result
   const lines = [
     `${images.read} pictures of ${result.classes.length} labels: ${split.train} to learn from, ${split.val} to tune on, ${split.test} to test.`,
   ]
   if (images.duplicates === 1) lines.push('1 of them is an exact copy and was used once.')
   if (images.duplicates > 1) lines.push(`${images.duplicates} of them are exact copies and were used once.`)
+  if (sharedShots && sharedShots.groups > 0)
+    lines.push(
+      `${sharedShots.pictures} of them show ${sharedShots.groups === 1 ? 'one shot' : `${sharedShots.groups} shots`} several times (near-duplicates)${sharedShots.across.groups === 0 ? '; what belongs together was kept together' : ''}.`,
+    )
   if (images.conflicts.length > 0)
     lines.push('Copies that lie in two places which contradict each other:', ...listed(images.conflicts))
   if (images.skipped.length > 0)

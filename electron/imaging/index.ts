@@ -3,6 +3,7 @@ export { decodeToRgb, type Background, type DecodedPicture, type DecodeOptions }
 export { findingThresholds, type Finding, type FindingCode } from './findings.ts'
 export {
   readForImport,
+  readLook,
   renderThumbnail,
   THUMBNAIL_EDGE,
   type KnownPicture,

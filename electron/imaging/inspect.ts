@@ -1,14 +1,14 @@
 import { createHash, webcrypto } from 'node:crypto'
 import { findingsOf, type Finding } from './findings.ts'
 import { readHeader, uprightSize, type PictureHeader } from './header.ts'
-import { measure, type Measures } from './measures.ts'
+import { lookOf, lumaOf, measure, type Measures } from './measures.ts'
 import { readBytes } from './read-bytes.ts'
 import { emptyFile, stopped } from './refusals.ts'
 import { encodeForEye, renderSmall, type EncodedPicture, type SmallPicture } from './small-picture.ts'
 import { requireFormat, type PictureFormat } from './sniff.ts'
 
 /** Everything an import wants to know about a picture file. */
-export interface ReadPicture extends Pick<Measures, 'perceptualHash' | 'sharpness' | 'brightness'> {
+export interface ReadPicture extends Pick<Measures, 'perceptualHash' | 'look' | 'sharpness' | 'brightness'> {
   /** Of the file's bytes, hexadecimal. */
   sha256: string
   format: PictureFormat
@@ -75,7 +75,7 @@ export async function readForImport(
   const measures = measure(small.data, small.width, small.height)
   const thumbnail = await thumbnailOf(bytes, header, small, thumbnailEdge)
   const { width, height } = uprightSize(header)
-  const { perceptualHash, sharpness, brightness } = measures
+  const { perceptualHash, look, sharpness, brightness } = measures
   const findings = findingsOf(
     { ...measures, width, height, damaged: small.damaged, alpha: small.alpha },
     header,
@@ -88,6 +88,7 @@ export async function readForImport(
     height,
     orientation: header.orientation,
     perceptualHash,
+    look,
     sharpness,
     brightness,
     findings,
@@ -103,6 +104,17 @@ export async function renderThumbnail(path: string, edge = THUMBNAIL_EDGE): Prom
   const bytes = await readBytes(path)
   const header = await readHeader(bytes, requireFormat(bytes))
   return thumbnailOf(bytes, header, await renderSmall(bytes, header, edge), edge)
+}
+
+/**
+ * The look alone, for pictures of projects from before there were looks.
+ * @returns uint8 `[32, 32]` @throws KestrelError as `readForImport`
+ */
+export async function readLook(path: string): Promise<Uint8Array> {
+  const bytes = await readBytes(path)
+  const header = await readHeader(bytes, requireFormat(bytes))
+  const { data, width, height } = await renderSmall(bytes, header, THUMBNAIL_EDGE)
+  return lookOf(lumaOf(data), width, height)
 }
 
 async function thumbnailOf(

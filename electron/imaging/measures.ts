@@ -1,3 +1,5 @@
+import { LOOK_BYTES, LOOK_EDGE } from '#shared/domain/same-shot.ts'
+
 /**
  * Numbers about how a picture looks, all taken from its thumbnail: they then mean the same for a phone photo and a web
  * picture, and cost next to nothing.
@@ -18,6 +20,48 @@ export interface Measures {
    * resizing change few bits, another picture about half of them.
    */
   perceptualHash: string
+  /** See `lookOf`. */
+  look: Uint8Array
+}
+
+/**
+ * A picture's look, uint8 `[32, 32]` (see `shared/domain/same-shot.ts`): luma averaged over cells whose edges may lie
+ * within pixels, so that the same shot at another size gives the same numbers.
+ * @param luma uint8 `[height, width]`
+ */
+export function lookOf(luma: Uint8Array, width: number, height: number): Uint8Array {
+  const across = new Float32Array(height * LOOK_EDGE)
+  for (let y = 0; y < height; y++) averageLine(luma, y * width, 1, width, across, y * LOOK_EDGE, 1)
+  const both = new Float32Array(LOOK_BYTES)
+  for (let x = 0; x < LOOK_EDGE; x++) averageLine(across, x, LOOK_EDGE, height, both, x, LOOK_EDGE)
+  return Uint8Array.from(both, Math.round)
+}
+
+/** `size` numbers in steps of `stride` become 32 means. */
+function averageLine(
+  from: Uint8Array | Float32Array,
+  first: number,
+  stride: number,
+  size: number,
+  into: Float32Array,
+  start: number,
+  step: number,
+): void {
+  const cell = size / LOOK_EDGE
+  for (let i = 0; i < LOOK_EDGE; i++) {
+    const begin = i * cell
+    const end = Math.min(size, begin + cell)
+    const whole = Math.ceil(begin)
+    const last = Math.floor(end)
+    let sum = 0
+    if (last < whole) sum = from[first + last * stride]! * cell
+    else {
+      for (let k = whole; k < last; k++) sum += from[first + k * stride]!
+      if (begin < whole) sum += from[first + (whole - 1) * stride]! * (whole - begin)
+      if (last < end) sum += from[first + last * stride]! * (end - last)
+    }
+    into[start + i * step] = sum / cell
+  }
 }
 
 const GRID_WIDTH = 9
@@ -48,6 +92,7 @@ export function measure(rgb: Uint8Array, width: number, height: number): Measure
     brightness: mean / 255,
     contrast: Math.sqrt(Math.max(0, squares / luma.length - mean * mean)),
     perceptualHash: differenceHash(luma, width, height),
+    look: lookOf(luma, width, height),
   }
 }
 

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { KestrelError } from '#shared/errors/index.ts'
-import { readForImport, renderPreview, renderThumbnail } from '#imaging/index.ts'
+import { readForImport, readLook, renderPreview, renderThumbnail } from '#imaging/index.ts'
 import { createAddPicture } from './datasets/add-picture.ts'
 import { createImportService } from './datasets/import-service.ts'
 import { createPicturesService } from './datasets/pictures-service.ts'
 import { createThumbnailStore } from './datasets/thumbnails.ts'
+import { createTwinFinder } from './datasets/twins.ts'
 import { createEventBus } from './events/event-bus.ts'
 import { createJobRunner } from './jobs/job-runner.ts'
 import { createLabellingService } from './labelling/labelling-service.ts'
@@ -48,11 +49,12 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
   const uploads = createUploads(home, sources)
   await uploads.clear()
   const recents = createRecents({ home, log })
-  const reader = { readForImport, renderPreview, renderThumbnail }
+  const reader = { readForImport, readLook, renderPreview, renderThumbnail }
 
   const pictures = createPicturesService({ registry })
   const thumbnails = createThumbnailStore({ reader })
   const labelling = createLabellingService({ registry, jobs })
+  const twins = createTwinFinder({ reader, log })
   const datasets = createAddPicture({ reader })
   const refresher = createRecentRefresher({
     log,
@@ -67,6 +69,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
     sources,
     uploads,
     reader,
+    twins,
     reportError,
     ended: (projectId) => refresher.soon(projectId),
   })
@@ -74,8 +77,12 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
     opened: (project) => {
       labelling.resume(project)
       imports.resume(project)
+      twins.catchUp(project)
     },
-    closing: (project) => refresher.now(project),
+    closing: (project) => {
+      twins.forget(project)
+      return refresher.now(project)
+    },
   }
   const projects = createProjectsService({
     log,
@@ -105,6 +112,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
     pictures,
     thumbnails,
     labelling,
+    twins,
     datasets,
     imports,
     projects,

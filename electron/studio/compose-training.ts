@@ -90,6 +90,7 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
     ...{ pool, backbones, rates, bus, version, registry, jobs, log, refreshRecent },
     oneShot: ports.oneShot,
     settled: ports.settled,
+    twins: ports.twins,
   })
   const runs = createRunsService({ registry, refreshRecent })
   const evaluation = createEvaluationService({ registry })

@@ -59,6 +59,7 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
     sources: base.access,
     datasets: base.datasets,
     refreshRecent: base.refreshRecent,
+    twins: base.twins,
     settled: (projectId: string) => base.labelling.settled(projectId),
   }
   const { builtInBackbones } = options

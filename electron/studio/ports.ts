@@ -54,6 +54,8 @@ export interface StudioPorts {
   sources: SourceAccess
   datasets: AddPicture
   launcher: TrainerLauncher
+  /** Finds pictures of one shot among those that came last; a few milliseconds when none did. */
+  twins: { compare(project: OpenProject): Promise<void> }
   /** Resolves when no change of labels is half-way through its pictures. */
   settled(projectId: string): Promise<void>
   /** Brings the start page's entry (strip, pictures, accuracy) up to date; cheap, asynchronous, never throws. */

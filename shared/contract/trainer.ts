@@ -52,6 +52,8 @@ export const trainImageSchema = trainerImageSchema.extend({
   /** Index into `classes`. */
   label: z.int().min(0),
   split: z.enum(splitNames),
+  /** What it shares with other pictures of the same shot, which no fold may tear apart; left out: it is alone. */
+  group: z.string().optional(),
 })
 
 /**

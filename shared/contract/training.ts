@@ -33,6 +33,16 @@ export const trainConfigSchema = z.object({
 })
 export type TrainConfig = z.infer<typeof trainConfigSchema>
 
+/** Shots that there are several pictures of. */
+export const sharedShotsSchema = z.object({
+  groups: z.int(),
+  /** In all of them. */
+  pictures: z.int(),
+  /** Groups that lie on several sides, and pictures of val and test that were as good as learned because of that. */
+  across: z.object({ groups: z.int(), val: z.int(), test: z.int() }),
+})
+export type SharedShots = z.infer<typeof sharedShotsSchema>
+
 export const trainingOptionsSchema = z.object({
   /** The good default for this project. */
   recommended: trainConfigSchema,
@@ -43,6 +53,7 @@ export const trainingOptionsSchema = z.object({
   split: z.object({ train: z.int(), val: z.int(), test: z.int() }),
   /** Pictures whose split was given by train/val/test folders. */
   splitFixed: z.int(),
+  sharedShots: sharedShotsSchema,
   /** Why training cannot start, in words with the next step; empty when it can. */
   blockers: z.array(z.object({ code: z.string(), words: z.string() })),
   /** What is worth knowing before: few pictures in a class, strong imbalance … */

@@ -1,3 +1,4 @@
+import { splitNames } from '../contract/trainer.ts'
 import { hash32 } from './random.ts'
 import { resolveGivenSplit, stratifiedSplit } from './splits.ts'
 import type { SplitFractions, SplitName } from './splits.ts'
@@ -5,7 +6,7 @@ import type { SplitFractions, SplitName } from './splits.ts'
 export interface GrowSplitInput {
   /** The class of each picture. */
   labels: readonly (string | number)[]
-  /** A stable key of each picture, its SHA-256; each occurs once. */
+  /** As in `StratifiedSplitInput`: equal keys are a group. */
   keys: readonly string[]
   seed: number
   fractions: SplitFractions
@@ -18,8 +19,9 @@ export interface GrowSplitInput {
 /**
  * The split of a project that has grown or was relabelled since the last one: every picture keeps its side, so that a
  * picture seen in training never turns up in the test; new pictures go where a fresh split would put them, which keeps
- * the fractions. Only where a class of three or more pictures would be missing on a side is one of its pictures moved,
- * out of the training if that can be.
+ * the fractions, or to the side of their group, the one farthest from training if it has pictures on several. Only where a
+ * class of three or more pictures would be missing on a side is one of its groups moved, out of the training if that
+ * can be.
  * @returns the side of each picture, in the order of the input. @throws RangeError as `stratifiedSplit`
  */
 export function growSplit(input: GrowSplitInput): SplitName[] {
@@ -30,15 +32,18 @@ export function growSplit(input: GrowSplitInput): SplitName[] {
 
   const wanted = (side: SplitName | null | undefined): side is SplitName =>
     side !== null && side !== undefined && fractions[side] > 0
-  const sides = fresh.map((side, i) => fixed[i] ?? (wanted(previous[i]) ? previous[i] : side))
-
-  const members = new Map<string, number[]>()
-  labels.forEach((label, i) => {
-    const known = members.get(String(label))
-    if (known) known.push(i)
-    else members.set(String(label), [i])
+  const kept = fixed.map((side, i) => side ?? (wanted(previous[i]) ? previous[i] : null))
+  const sideOfGroup = new Map<string, SplitName>()
+  kept.forEach((side, i) => {
+    const before = sideOfGroup.get(keys[i]!)
+    if (wanted(side) && (before === undefined || splitNames.indexOf(side) > splitNames.indexOf(before)))
+      sideOfGroup.set(keys[i]!, side)
   })
-  for (const ofClass of members.values()) {
+  const sides = fresh.map((side, i) => kept[i] ?? sideOfGroup.get(keys[i]!) ?? side)
+
+  const classes = indicesBy(labels.map(String))
+  const groups = indicesBy(keys)
+  for (const ofClass of classes.values()) {
     if (ofClass.length < 3) continue
     for (const side of ['train', 'val', 'test'] as const)
       if (wanted(side) && !ofClass.some((i) => sides[i] === side)) moveOne(ofClass, side)
@@ -47,16 +52,31 @@ export function growSplit(input: GrowSplitInput): SplitName[] {
   function moveOne(ofClass: readonly number[], to: SplitName): void {
     // From where it leaks least: out of the training, else out of the validation; the test is given up last.
     for (const from of ['train', 'val', 'test'] as const) {
+      if (from === to) continue
       const there = ofClass.filter((i) => sides[i] === from)
-      const free = there.filter((i) => fixed[i] === null)
-      if (from === to || there.length < 2 || free.length === 0) continue
+      const movable = (i: number): boolean =>
+        groupOn(keys[i]!, from).every((j) => fixed[j] === null) && there.some((j) => keys[j] !== keys[i])
       const rank = (i: number): number => (fresh[i] === to ? 0 : 1)
-      const [first] = free.sort(
-        (a, b) => rank(a) - rank(b) || hash32(keys[a]!, seed) - hash32(keys[b]!, seed),
-      )
-      sides[first!] = to
+      const [first] = there
+        .filter(movable)
+        .sort((a, b) => rank(a) - rank(b) || hash32(keys[a]!, seed) - hash32(keys[b]!, seed))
+      if (first === undefined) continue
+      for (const i of groupOn(keys[first]!, from)) sides[i] = to
       return
     }
   }
+  function groupOn(key: string, side: SplitName): number[] {
+    return groups.get(key)!.filter((i) => sides[i] === side)
+  }
   return sides
+}
+
+function indicesBy(names: readonly string[]): Map<string, number[]> {
+  const found = new Map<string, number[]>()
+  names.forEach((name, i) => {
+    const known = found.get(name)
+    if (known) known.push(i)
+    else found.set(name, [i])
+  })
+  return found
 }

@@ -10,7 +10,10 @@ export type SplitFractions = Record<SplitName, number>
 export interface StratifiedSplitInput {
   /** The class of each picture: a label's id or name. */
   labels: readonly (string | number)[]
-  /** A stable key of each picture, normally the SHA-256 of its file. Pictures with equal keys always stay on one side. */
+  /**
+   * A stable key of each picture: the SHA-256 of its file or, for shots there are several pictures of, that of one of them
+   * (`shotGroups`). Pictures with equal keys are a group and stay on one side.
+   */
   keys: readonly string[]
   seed: number
   fractions: SplitFractions
@@ -21,11 +24,14 @@ export interface StratifiedSplitInput {
 /**
  * Cuts pictures into train, val and test, class by class.
  *
- * - Sizes per class by the largest-remainder method over the distinct free pictures (duplicates count once).
- * - A class with at least three distinct pictures has at least one on every side whose fraction is above 0.
- * - Pictures are ordered by a hash of (seed, key), never by position: the result does not depend on the order of the
+ * - Sizes per class by the largest-remainder method over the free pictures, kept as closely as whole groups allow: a
+ *   side is off by less than a group.
+ * - A class with at least three groups has at least one on every side whose fraction is above 0.
+ * - Groups are ordered by a hash of (seed, key), never by position: the result does not depend on the order of the
  *   input, and adding or relabelling a picture moves at most the few others that lie at a border.
- * - Equal keys stay together, whatever their labels say; the side follows the most frequent label among them.
+ * - Equal keys stay together, whatever their labels say; they count with the most frequent label among them.
+ * - What is given stays. The others of its group follow it, to the side farthest from training if it is on several, unless
+ *   that side is to get nothing more (fraction 0): then the group lies across, which `sharedAcross` tells.
  *
  * @returns the side of each picture, in the order of the input.
  * @throws RangeError when lengths differ or fractions are negative, not finite or all 0.
@@ -41,19 +47,83 @@ export function stratifiedSplit(input: StratifiedSplitInput): SplitName[] {
     const counts = { train: 0, val: 0, test: 0 }
     const free: Group[] = []
     for (const group of members) {
-      if (group.fixed === null) free.push(group)
+      for (const side of splitNames) counts[side] += group.given[side]
+      if (group.free === 0) continue
+      const follows = splitNames.findLast((side) => group.given[side] > 0 && fractions[side] > 0)
+      if (follows === undefined) free.push(group)
       else {
-        counts[group.fixed]++
-        sides.set(group.key, group.fixed)
+        counts[follows] += group.free
+        sides.set(group.key, follows)
       }
     }
-    const quotas = sideQuotas(free.length, fractions, counts)
-    free.forEach((group, rank) => {
-      const side: SplitName = rank < quotas.test ? 'test' : rank < quotas.test + quotas.val ? 'val' : 'train'
-      sides.set(group.key, side)
-    })
+    placeGroups(free, fractions, counts, sides)
   }
-  return keys.map((key) => sides.get(key)!)
+  return keys.map((key, index) => fixed?.[index] ?? sides.get(key)!)
+}
+
+/** Lays the groups of a class out in their order and cuts where the quotas end. */
+function placeGroups(
+  free: readonly Group[],
+  fractions: SplitFractions,
+  counts: Readonly<Record<SplitName, number>>,
+  sides: Map<string, SplitName>,
+): void {
+  const placed: Record<SplitName, Group[]> = { train: [], val: [], test: [] }
+  const total = free.reduce((sum, group) => sum + group.free, 0)
+  const quotas = sideQuotas(total, free.length, fractions, counts)
+  for (const { group, middle } of laidOut(free)) {
+    const side = middle < quotas.test ? 'test' : middle < quotas.test + quotas.val ? 'val' : 'train'
+    placed[side].push(group)
+  }
+  // A large group may have gone over the whole of a quota.
+  for (const side of ['train', 'test', 'val'] as const) {
+    if (quotas[side] === 0 || counts[side] + placed[side].length > 0) continue
+    const donor = splitNames
+      .filter((other) => placed[other].length > 1 || (placed[other].length > 0 && counts[other] > 0))
+      .sort((x, y) => placed[y].length - placed[x].length)[0]
+    if (donor === undefined) continue
+    const smallest = placed[donor].reduce((least, group) => (group.free < least.free ? group : least))
+    placed[donor].splice(placed[donor].indexOf(smallest), 1)
+    placed[side].push(smallest)
+  }
+  for (const side of splitNames) for (const { key } of placed[side]) sides.set(key, side)
+}
+
+/** Groups one behind the other; `middle` is the place of a group's middle picture, so that a group of one is at its rank. */
+function laidOut(groups: readonly Group[]): { group: Group; middle: number }[] {
+  let start = 0
+  return groups.map((group) => {
+    const middle = start + (group.free - 1) / 2
+    start += group.free
+    return { group, middle }
+  })
+}
+
+/**
+ * Groups that lie on several sides, because the sides were given or a group was found after the pictures had theirs:
+ * pictures of val and test whose group has pictures farther towards training, and how many groups those are.
+ */
+export function sharedAcross(
+  keys: readonly string[],
+  sides: readonly SplitName[],
+): { groups: number; val: number; test: number } {
+  const groups = new Map<string, number[]>()
+  keys.forEach((key, i) => {
+    const members = groups.get(key)
+    if (members) members.push(i)
+    else groups.set(key, [i])
+  })
+  const found = { groups: 0, val: 0, test: 0 }
+  for (const members of groups.values()) {
+    const of = (side: SplitName): number => members.filter((i) => sides[i] === side).length
+    const [train, val, test] = [of('train'), of('val'), of('test')]
+    const leaking = { val: train > 0 ? val : 0, test: train + val > 0 ? test : 0 }
+    if (leaking.val + leaking.test === 0) continue
+    found.groups++
+    found.val += leaking.val
+    found.test += leaking.test
+  }
+  return found
 }
 
 export interface AssignFoldsInput {
@@ -66,8 +136,8 @@ export interface AssignFoldsInput {
 }
 
 /**
- * Stratified k folds: within each class the folds differ by at most one distinct picture. As in
- * {@link stratifiedSplit} the place follows from a hash of (seed, key), so one changed label moves few pictures.
+ * Stratified k folds: within each class the folds differ by at most one picture, or by less than the largest group. As
+ * in {@link stratifiedSplit} the place follows from a hash of (seed, key), so one changed label moves few pictures.
  * @returns the fold (0 … k - 1) of each picture, in the order of the input. @throws RangeError
  */
 export function assignFolds({ labels, keys, seed, k }: AssignFoldsInput): number[] {
@@ -77,9 +147,9 @@ export function assignFolds({ labels, keys, seed, k }: AssignFoldsInput): number
   for (const [label, members] of byClass(groupByKey(labels, keys, seed))) {
     // Where blocks are unequal the same folds would always get the extra picture: each class begins elsewhere.
     const turn = hash32(label, seed)
-    members.forEach((group, rank) => {
-      folds.set(group.key, (Math.floor((rank * k) / members.length) + turn) % k)
-    })
+    const total = members.reduce((sum, group) => sum + group.free, 0)
+    for (const { group, middle } of laidOut(members))
+      folds.set(group.key, (Math.floor((middle * k) / total) + turn) % k)
   }
   return keys.map((key) => folds.get(key)!)
 }
@@ -119,7 +189,10 @@ interface Group {
   key: string
   label: string
   order: number
-  fixed: SplitName | null
+  /** Pictures that may be placed. */
+  free: number
+  /** Pictures whose side is given. */
+  given: Record<SplitName, number>
 }
 
 /** One group per distinct key, in hash order (ties by key). */
@@ -130,25 +203,23 @@ function groupByKey(
   fixed?: readonly (SplitName | null)[],
 ): Group[] {
   const votes = new Map<string, Map<string, number>>()
-  const given = new Map<string, SplitName>()
+  const groups = new Map<string, Group>()
   keys.forEach((key, index) => {
     const label = String(labels[index])
     const ofKey = votes.get(key) ?? new Map<string, number>()
     ofKey.set(label, (ofKey.get(label) ?? 0) + 1)
     votes.set(key, ofKey)
-    // Copies given to different sides: the one farthest from training wins, so that the test never leaks.
+    const group = groups.get(key) ?? {
+      ...{ key, label, order: hash32(key, seed), free: 0 },
+      given: { train: 0, val: 0, test: 0 },
+    }
     const side = fixed?.[index] ?? null
-    const before = given.get(key)
-    if (side !== null && (before === undefined || splitNames.indexOf(side) > splitNames.indexOf(before)))
-      given.set(key, side)
+    if (side === null) group.free++
+    else group.given[side]++
+    groups.set(key, group)
   })
-  const groups = Array.from(votes, ([key, ofKey]): Group => ({
-    key,
-    label: mostVotes(ofKey),
-    order: hash32(key, seed),
-    fixed: given.get(key) ?? null,
-  }))
-  return groups.sort((x, y) => x.order - y.order || (x.key < y.key ? -1 : 1))
+  for (const group of groups.values()) group.label = mostVotes(votes.get(group.key)!)
+  return [...groups.values()].sort((x, y) => x.order - y.order || (x.key < y.key ? -1 : 1))
 }
 
 const mostVotes = (votes: Map<string, number>): string =>
@@ -167,12 +238,12 @@ function byClass(groups: readonly Group[]): Map<string, Group[]> {
 /** How many of `free` pictures go to each side, by largest remainder, then one for each side that must not be empty. */
 function sideQuotas(
   free: number,
+  groups: number,
   fractions: SplitFractions,
   counts: Readonly<Record<SplitName, number>>,
 ): Record<SplitName, number> {
   const quotas = largestRemainder(free, fractions)
-  const total = free + counts.train + counts.val + counts.test
-  if (total < 3) return quotas
+  if (groups + counts.train + counts.val + counts.test < 3) return quotas
   for (const side of ['train', 'test', 'val'] as const) {
     if (fractions[side] === 0 || quotas[side] + counts[side] > 0) continue
     const donor = splitNames

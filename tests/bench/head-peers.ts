@@ -110,7 +110,10 @@ class OwnJobs {
   async folds(problem: HeadProblem, grid?: readonly number[]): Promise<number> {
     const { x, labels, classes } = this.data
     const keys = Array.from(labels, (_, row) => `row ${row}`)
-    const found = (await outOfFold({ problem, x, labels, keys, seed: 1, k: FOLDS, ...(grid && { grid }) }))!
+    const found = (await outOfFold({
+      ...{ problem, x, labels, keys, groups: keys, seed: 1, k: FOLDS },
+      ...(grid && { grid }),
+    }))!
     const answers = topClasses(found.probabilities, classes)
     return answers.filter((answer, row) => answer === labels[row]).length / labels.length
   }
@@ -196,7 +199,7 @@ async function chooseAgain(problem: HeadProblem, { labels }: HeadData): Promise<
     problem,
     labels,
     validation: Array.from(labels, (_, row) => row % 6 === 5),
-    keys: Array.from(labels, (_, row) => `row ${row}`),
+    groups: Array.from(labels, (_, row) => `row ${row}`),
     seed: 1,
   })
 }

@@ -181,7 +181,10 @@ describe('measures', () => {
     expect(differenceHash(ramp, 9, 8)).toBe('ffffffffffffffff')
     expect(differenceHash(ramp.toReversed(), 9, 8)).toBe('0000000000000000')
     const grey = measure(new Uint8Array(30 * 30 * 3).fill(51), 30, 30)
-    expect(grey).toEqual({ sharpness: 0, brightness: 0.2, contrast: 0, perceptualHash: '0000000000000000' })
+    expect(grey).toEqual({
+      ...{ sharpness: 0, brightness: 0.2, contrast: 0, perceptualHash: '0000000000000000' },
+      look: new Uint8Array(32 * 32).fill(51),
+    })
     expect(measure(new Uint8Array(3).fill(255), 1, 1).brightness).toBe(1)
   })
 

@@ -179,7 +179,7 @@ describe('fitHead', () => {
   ) => {
     const problem = await problemOf(data.x, data.labels, features, classes)
     const validation = Array.from(data.labels, (_, row) => isVal(row))
-    return fitHead({ problem, validation, labels: data.labels, keys: data.keys, seed: 1, ...more })
+    return fitHead({ problem, validation, labels: data.labels, groups: data.keys, seed: 1, ...more })
   }
 
   it('chooses the strength on the validation pictures and reports its steps', async () => {
@@ -217,6 +217,12 @@ describe('fitHead', () => {
     odd.labels[6] = 3
     odd.labels[40] = 0
     expect((await headOf(odd, 6, 4, (row) => row % 6 === 0)).stopped).toBeNull()
+  })
+
+  it('cannot choose by folds among the pictures of one shot', async () => {
+    const data = clouds(40, 4, 2, 1)
+    const fit = await headOf(data, 4, 2, () => false, { groups: data.keys.map(() => 'one shot') })
+    expect(fit.tried).toEqual([])
   })
 
   it('fits two pictures without any choice', async () => {
@@ -277,7 +283,8 @@ describe('fitHead', () => {
 describe('outOfFold', () => {
   const foldsOf = async (data: ReturnType<typeof clouds>, k: number, more = {}) => {
     const problem = await problemOf(data.x, data.labels, 8, 3)
-    return outOfFold({ problem, x: data.x, labels: data.labels, keys: data.keys, seed: 5, k, ...more })
+    const { x, labels, keys } = data
+    return outOfFold({ problem, x, labels, keys, groups: keys, seed: 5, k, ...more })
   }
   const accuracy = (labels: Int32Array, probabilities: Float32Array) =>
     labels.reduce((right, label, row) => {
@@ -324,6 +331,38 @@ describe('outOfFold', () => {
       expect(changed).toBeLessThan(0.2)
     },
   )
+
+  it.each([2, 5])('never judges a picture by a model that has seen its group, with %i folds', async (k) => {
+    const data = clouds(60, 8, 3, 0.8)
+    const random = createRandom(4)
+    // Every picture has a twin with the same features, and its label is known to nobody else.
+    data.labels.forEach((_, row) => (data.labels[row] = row < 30 ? random.below(3) : data.labels[row - 30]!))
+    data.x.copyWithin(30 * 8, 0, 30 * 8)
+    const groups = data.keys.map((key, row) => (row < 30 ? key : data.keys[row - 30]!))
+    const apart = (await foldsOf(data, k))!
+    const together = (await foldsOf(data, k, { groups }))!
+    for (let row = 0; row < 30; row++) expect(together.fold[row]).toBe(together.fold[row + 30])
+    const error = (found: typeof apart): number =>
+      -data.labels.reduce((sum, label, row) => sum + Math.log(found.probabilities[row * 3 + label]!), 0)
+    expect(error(together)).toBeGreaterThan(error(apart))
+  })
+
+  it('keeps the fold of a group that grows, and begins cold where folds have torn one apart', async () => {
+    const data = clouds(60, 8, 3, 0.8)
+    const first = (await foldsOf(data, 5))!
+    const known = new Map(data.keys.slice(0, 59).map((key, row) => [key, first.fold[row]!]))
+    const warm = { k: 5, smallChange: true, foldOf: known, inner: first.inner, outer: first.outer }
+    const joins = data.keys.map((key, row) => (row === 59 ? data.keys[3]! : key))
+    const grown = (await foldsOf(data, 5, { warm, groups: joins }))!
+    expect(grown.fold[59]).toBe(first.fold[3])
+    expect([...grown.fold.slice(0, 59)]).toEqual([...first.fold.slice(0, 59)])
+
+    const other = [...first.fold.keys()].find((row) => row < 59 && first.fold[row] !== first.fold[3])!
+    const torn = data.keys.map((key, row) => (row === other ? data.keys[3]! : key))
+    const anew = (await foldsOf(data, 5, { warm, groups: torn }))!
+    expect(anew.fold[other]).toBe(anew.fold[3])
+    expect([...anew.fold]).toEqual([...(await foldsOf(data, 5, { groups: torn }))!.fold])
+  })
 
   it('gives nothing when it is stopped', async () => {
     expect(await foldsOf(clouds(60, 8, 3, 1), 5, { shouldStop: () => true })).toBeNull()

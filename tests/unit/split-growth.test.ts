@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { growSplit } from '#shared/domain/split-growth.ts'
+import { sharedAcross } from '#shared/domain/splits.ts'
 import type { SplitName } from '#shared/domain/splits.ts'
 
 const fractions = { train: 0.7, val: 0.15, test: 0.15 }
@@ -81,6 +82,56 @@ describe('a split that grows', () => {
           })
         },
       ),
+    )
+  })
+
+  it('puts a new picture on the side of its group', () => {
+    for (const side of ['train', 'val', 'test'] as const) {
+      const previous: (SplitName | null)[] = [...(['train', 'val', 'test'] as const), side, null]
+      const keys = ['a', 'b', 'c', 'shot', 'shot']
+      const sides = growSplit({
+        ...{ labels: keys.map(() => 'a'), keys, seed: 3, fractions, given: none(5), previous },
+      })
+      expect(sides).toEqual([...previous.slice(0, 4), side])
+    }
+  })
+
+  it('moves no old picture when a new one shows that two of them are of one shot, and trains on no twin of the test', () => {
+    const keys = ['shot', 'shot', 'shot', 'b', 'c', 'd']
+    const previous: (SplitName | null)[] = ['train', 'test', null, 'train', 'val', 'test']
+    const sides = growSplit({
+      ...{ labels: keys.map(() => 'a'), keys, seed: 3, fractions, given: none(6), previous },
+    })
+    expect(sides).toEqual(['train', 'test', 'test', 'train', 'val', 'test'])
+  })
+
+  it('moves a whole group where a class is missing on a side', () => {
+    const keys = ['one', 'one', 'two', 'two', 'three', 'three']
+    const sides = growSplit({
+      ...{ labels: keys.map(() => 'a'), keys, seed: 1, fractions, given: none(6) },
+      previous: ['train', 'train', 'train', 'train', 'train', 'train'],
+    })
+    expect(new Set(sides)).toEqual(new Set(['train', 'val', 'test']))
+    for (const first of [0, 2, 4]) expect(sides[first]).toBe(sides[first + 1])
+  })
+
+  it('keeps groups whole while they grow', () => {
+    const rows = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.nat(30)), { minLength: 9, maxLength: 80 })
+    fc.assert(
+      fc.property(rows, rows, fc.nat(1000), (first, more, seed) => {
+        const all = [...first, ...more]
+        const keysIn = (some: typeof all): string[] => some.map(([, group]) => `k${group}`)
+        const labelsIn = (some: typeof all): string[] => some.map(([label]) => label)
+        const before = growSplit({
+          ...{ labels: labelsIn(first), keys: keysIn(first), seed, fractions },
+          ...{ given: none(first.length), previous: none(first.length) },
+        })
+        const grown = growSplit({
+          ...{ labels: labelsIn(all), keys: keysIn(all), seed, fractions, given: none(all.length) },
+          previous: [...before, ...none(more.length)],
+        })
+        expect(sharedAcross(keysIn(all), grown).groups).toBe(0)
+      }),
     )
   })
 })

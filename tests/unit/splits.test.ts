@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { assignFolds, resolveGivenSplit, stratifiedSplit } from '#shared/domain/splits.ts'
+import { assignFolds, resolveGivenSplit, sharedAcross, stratifiedSplit } from '#shared/domain/splits.ts'
 import type { SplitName } from '#shared/domain/splits.ts'
 import { createRandom, shuffle } from '#shared/domain/random.ts'
 
@@ -11,6 +11,11 @@ const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 })
 const fractionSets = fc
   .tuple(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 100 }))
   .map(([train, val, test]) => ({ train, val, test }))
+
+/** Pictures with the number of their group; small groups and a few large ones. */
+const grouped = fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.nat(60)), { maxLength: 200 })
+const largestGroup = (keys: readonly string[]): number =>
+  Math.max(0, ...[...new Set(keys)].map((key) => keys.filter((each) => each === key).length))
 
 const count = (sides: readonly SplitName[], side: SplitName): number =>
   sides.filter((each) => each === side).length
@@ -111,6 +116,40 @@ describe('stratifiedSplit', () => {
     )
   })
 
+  it('keeps the shares to within a group', () => {
+    fc.assert(
+      fc.property(grouped, seeds, (rows, seed) => {
+        // A group of one label: with several it counts with the most frequent, and nothing can be promised for the others.
+        const keys = rows.map(([label, group]) => `${label}-${group}`)
+        const labels = rows.map(([label]) => label)
+        const sides = stratifiedSplit({ labels, keys, seed, fractions })
+        for (const label of new Set(labels)) {
+          const own = [...labels.keys()].filter((i) => labels[i] === label)
+          const largest = largestGroup(own.map((i) => keys[i]!))
+          for (const side of ['train', 'val', 'test'] as const) {
+            const placed = own.filter((i) => sides[i] === side).length
+            expect(Math.abs(placed - (own.length * fractions[side]) / 100)).toBeLessThanOrEqual(2 * largest)
+            if (new Set(own.map((i) => keys[i])).size >= 3) expect(placed).toBeGreaterThan(0)
+          }
+        }
+      }),
+    )
+  })
+
+  it('lets the rest of a group follow what is given, but not to a side that gets nothing more', () => {
+    const input = { labels: ['a', 'a', 'a'], keys: ['one', 'one', 'other'], seed: 1 }
+    const fixed: (SplitName | null)[] = ['test', null, null]
+    expect(stratifiedSplit({ ...input, fractions, fixed })[1]).toBe('test')
+    const closed = { train: 85, val: 15, test: 0 }
+    expect(stratifiedSplit({ ...input, fractions: closed, fixed })[1]).not.toBe('test')
+  })
+
+  it('leaves a group apart that was given apart', () => {
+    const fixed: SplitName[] = ['train', 'test']
+    const input = { labels: ['a', 'a'], keys: ['one', 'one'], seed: 1, fractions }
+    expect(stratifiedSplit({ ...input, fixed })).toEqual(fixed)
+  })
+
   it('leaves what is fixed where it is', () => {
     const side = fc.constantFrom<SplitName | null>('train', 'val', 'test', null)
     fc.assert(
@@ -167,6 +206,28 @@ describe('assignFolds', () => {
     )
   })
 
+  it('keeps a group in one fold and the folds even to within a group', () => {
+    fc.assert(
+      fc.property(grouped, seeds, fc.integer({ min: 2, max: 10 }), (rows, seed, k) => {
+        const keys = rows.map(([label, group]) => `${label}-${group}`)
+        const labels = rows.map(([label]) => label)
+        const folds = assignFolds({ labels, keys, seed, k })
+        const foldOf = new Map<string, number>()
+        folds.forEach((fold, i) => {
+          expect(foldOf.get(keys[i]!) ?? fold).toBe(fold)
+          foldOf.set(keys[i]!, fold)
+        })
+        for (const label of new Set(labels)) {
+          const own = [...labels.keys()].filter((i) => labels[i] === label)
+          const sizes = new Array<number>(k).fill(0)
+          for (const i of own) sizes[folds[i]!]!++
+          const largest = largestGroup(own.map((i) => keys[i]!))
+          expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(2 * largest)
+        }
+      }),
+    )
+  })
+
   it('moves few pictures when one label changes', () => {
     const labels = Array.from({ length: 500 }, (_, i) => i % 5)
     const input = { keys: keysFor(500), seed: 9, k: 10 }
@@ -186,5 +247,27 @@ describe('assignFolds', () => {
 
   it('refuses fewer than two folds', () => {
     expect(() => assignFolds({ labels: [1], keys: ['a'], seed: 0, k: 1 })).toThrow(/k must be/)
+  })
+})
+
+describe('sharedAcross', () => {
+  it('counts pictures that are judged with a twin among those that were learned from', () => {
+    const keys = ['a', 'a', 'a', 'b', 'b', 'c', 'c', 'd']
+    const sides: SplitName[] = ['train', 'test', 'test', 'train', 'val', 'test', 'test', 'train']
+    expect(sharedAcross(keys, sides)).toEqual({ groups: 2, val: 1, test: 2 })
+  })
+
+  it('counts a test picture whose twin tuned the model, too', () => {
+    expect(sharedAcross(['a', 'a'], ['val', 'test'])).toEqual({ groups: 1, val: 0, test: 1 })
+  })
+
+  it('finds nothing in a split of its own', () => {
+    fc.assert(
+      fc.property(grouped, seeds, (rows, seed) => {
+        const keys = rows.map(([, group]) => `k${group}`)
+        const sides = stratifiedSplit({ labels: rows.map(([label]) => label), keys, seed, fractions })
+        expect(sharedAcross(keys, sides)).toEqual({ groups: 0, val: 0, test: 0 })
+      }),
+    )
   })
 })

@@ -73,7 +73,7 @@ describe('the linear SVM', () => {
       problem,
       validation: Array.from(labels, (_, row) => row % 4 === 0),
       labels,
-      keys: Array.from(labels, (_, row) => `picture ${row}`),
+      groups: Array.from(labels, (_, row) => `picture ${row}`),
       seed: 1,
     })
     const best = Math.min(...fit.tried.map(({ valLogLoss }) => valLogLoss))

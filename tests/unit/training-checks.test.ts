@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { checkPlan } from '#studio/training/checks.ts'
+import type { SharedShots } from '#shared/contract/training.ts'
+import { checkPlan, checkShots } from '#studio/training/checks.ts'
 import { outcomeOf } from '#studio/training/outcome.ts'
 import type { TrainResult } from '#shared/contract/trainer.ts'
 
 type Sides = [train: number, val: number, test: number]
 
-function plan(classes: Record<string, Sides>) {
+const noShots: SharedShots = { groups: 0, pictures: 0, across: { groups: 0, val: 0, test: 0 } }
+
+function plan(classes: Record<string, Sides>, sharedShots = noShots) {
   const entries = Object.entries(classes)
   const perClass = entries.map(([, [train, val, test]]) => ({ train, val, test }))
   const sum = (side: 'train' | 'val' | 'test'): number =>
@@ -13,6 +16,7 @@ function plan(classes: Record<string, Sides>) {
   return {
     classes: entries.map(([name], index) => ({ labelId: index + 1, name, colour: index })),
     perClass,
+    sharedShots,
     counts: { train: sum('train'), val: sum('val'), test: sum('test') },
   }
 }
@@ -46,6 +50,33 @@ describe('what stands in the way of a training', () => {
     expect(codes({ a: [70, 30, 0], b: [70, 30, 0] })).toEqual(['no-test'])
     const many = Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`c${i}`, [9, 2, 8] as Sides]))
     expect(check(many).warnings[0]!.words).toContain('“c0”, “c1”, “c2” and 3 more')
+  })
+})
+
+describe('shots that there are several pictures of', () => {
+  const shots = (across: SharedShots['across']): SharedShots => ({ groups: 2, pictures: 5, across })
+  const classes: Record<string, Sides> = { a: [70, 15, 30], b: [70, 15, 30] }
+  const warned = (across: SharedShots['across']) =>
+    checkPlan({ plan: plan(classes, shots(across)), unlabelled: 0, hasBackbone: true }).warnings
+
+  it('need no word before a training when each is on one side', () => {
+    expect(warned({ groups: 0, val: 0, test: 0 })).toEqual([])
+    expect(checkShots({ sharedShots: noShots })).toEqual([])
+    expect(checkShots({ sharedShots: shots({ groups: 0, val: 0, test: 0 }) })).toMatchObject([
+      { id: 'leakage', verdict: 'good', message: expect.stringContaining('5 pictures show 2 shots') },
+    ])
+  })
+
+  it('are told where given sides tear them apart, with what to do', () => {
+    expect(warned({ groups: 2, val: 1, test: 2 })).toMatchObject([
+      {
+        code: 'leakage',
+        words: expect.stringMatching(/^2 pictures of the test and 1 picture of the validation are nearly/),
+      },
+    ])
+    expect(warned({ groups: 1, val: 0, test: 1 })[0]!.words).toMatch(
+      /^1 picture of the test is .* It keeps its side/,
+    )
   })
 })
 

@@ -4,6 +4,7 @@ import type { AddPicture } from '../ports.ts'
 import type { OpenProject } from '../projects/open-project.ts'
 import { createLabellingRepository } from '../storage/labelling-repository.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
+import { createLooksRepository } from '../storage/looks-repository.ts'
 import { createPicturesRepository } from '../storage/pictures-repository.ts'
 import { createKeepOriginal } from './originals.ts'
 import type { PictureReader } from './picture-reader.ts'
@@ -38,6 +39,7 @@ export function createAddPicture({ reader }: { reader: PictureReader }): AddPict
           importId: null,
           addedAt: Date.now(),
         })
+        project.use(createLooksRepository).add(pictureId, picture.look)
         project.nextRevision()
         return { pictureId, alreadyThere: false }
       })

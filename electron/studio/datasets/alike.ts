@@ -1,3 +1,4 @@
+import { bitCount } from '#shared/domain/hash-index.ts'
 import type { OpenProject } from '../projects/open-project.ts'
 import { createPicturesRepository } from '../storage/pictures-repository.ts'
 
@@ -47,13 +48,6 @@ class HashList {
       .slice(0, MOST_ALIKE)
       .map(({ id }) => id)
   }
-}
-
-/** Number of ones in 32 bits, counted in parallel (Hacker's Delight, figure 5-2). */
-export function bitCount(value: number): number {
-  let v = value - ((value >>> 1) & 0x55555555)
-  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333)
-  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
 export interface AlikeFinder {

@@ -5,6 +5,7 @@ import { createImportsRepository } from '../storage/imports-repository.ts'
 import type { FileOutcome, ImportFile } from '../storage/imports-repository.ts'
 import { createLabellingRepository } from '../storage/labelling-repository.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
+import { createLooksRepository } from '../storage/looks-repository.ts'
 import { createPicturesRepository } from '../storage/pictures-repository.ts'
 import type { PictureRecord } from '../storage/pictures-repository.ts'
 import { createSourcesRepository } from '../storage/sources-repository.ts'
@@ -33,6 +34,7 @@ export function createCommitter(project: OpenProject, options: CommitOptions) {
   const imports = project.use(createImportsRepository)
   const labels = project.use(createLabelsRepository)
   const pictures = project.use(createPicturesRepository)
+  const looks = project.use(createLooksRepository)
   const labelling = project.use(createLabellingRepository)
   const sources = project.use(createSourcesRepository)
   const { importId, placement } = options
@@ -80,6 +82,7 @@ export function createCommitter(project: OpenProject, options: CommitOptions) {
       importId,
       addedAt: Date.now(),
     })
+    looks.add(pictureId, picture.look)
     remember(file, pictureId, place, { state: 'read' })
     return { state: 'read' }
   }

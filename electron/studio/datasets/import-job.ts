@@ -16,9 +16,11 @@ import { readFiles } from './read-files.ts'
 import { scan } from './scan.ts'
 import { excludeGone } from './sync-folder.ts'
 import type { FileResult } from './read-files.ts'
+import type { TwinFinder } from './twins.ts'
 
 export interface ImportJobPorts {
   reader: PictureReader
+  twins: Pick<TwinFinder, 'compare'>
   reportError(error: unknown): void
 }
 
@@ -51,6 +53,7 @@ export async function runImport(job: ImportJob, ports: ImportJobPorts): Promise<
     if (options.sync) excludeGone(job.project, options.roots)
     imports.setState(job.importId, 'done')
     await cleanUp(options)
+    await ports.twins.compare(job.project)
     return factsOf(job)
   } catch (error) {
     // Left as it is when only the app closes: it goes on when the project is opened again.

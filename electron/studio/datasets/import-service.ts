@@ -20,6 +20,7 @@ import { EXTRA_BYTES_PER_PICTURE } from './scan.ts'
 import { importOptionsSchema } from './import-options.ts'
 import type { ImportOptions } from './import-options.ts'
 import type { PictureReader } from './picture-reader.ts'
+import type { TwinFinder } from './twins.ts'
 import { leadingFolders, stripLeading } from './placement.ts'
 
 export interface ImportChoices {
@@ -79,6 +80,7 @@ export interface ImportPorts {
   sources: SourceStore
   uploads: Uploads
   reader: PictureReader
+  twins: Pick<TwinFinder, 'compare'>
   reportError(error: unknown): void
   /** An import has ended: the start page shows new pictures. */
   ended(projectId: string): void

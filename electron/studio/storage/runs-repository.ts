@@ -6,7 +6,7 @@ import {
   madeSmallSchema,
   trainMetricSchema,
 } from '#shared/contract/trainer.ts'
-import { trainConfigSchema } from '#shared/contract/training.ts'
+import { sharedShotsSchema, trainConfigSchema } from '#shared/contract/training.ts'
 import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
 import { gradientPlanSchema } from '#shared/domain/training/presets.ts'
 import { wireErrorSchema } from '#shared/errors/index.ts'
@@ -40,6 +40,8 @@ export const runFactsSchema = z.object({
   /** Pictures that could not be decoded any more. */
   failed: z.int(),
   steps: z.int(),
+  /** Null for runs from before they were looked for. */
+  sharedShots: sharedShotsSchema.nullable().default(null),
   /** Network and settings of a training by gradients. */
   gradients: gradientPlanSchema.nullable().default(null),
   checks: z.array(trainingCheckSchema).default([]),

@@ -1,9 +1,10 @@
 import type { TrainingOptions } from '#shared/contract/training.ts'
 import { wilsonInterval } from '#shared/domain/metrics.ts'
+import type { TrainingCheck } from '#shared/domain/training/babysitter.ts'
 import type { TrainingPlan } from './plan.ts'
 
 export interface CheckInput {
-  plan: Pick<TrainingPlan, 'classes' | 'counts' | 'perClass'>
+  plan: Pick<TrainingPlan, 'classes' | 'counts' | 'perClass' | 'sharedShots'>
   unlabelled: number
   /** Whether a backbone can be used. */
   hasBackbone: boolean
@@ -22,6 +23,33 @@ function named(names: readonly string[]): string {
 }
 
 const pictures = (count: number): string => (count === 1 ? '1 picture' : `${count} pictures`)
+
+/** Whether shots that there are several pictures of lie on several sides; nothing to say where there are no such shots. */
+export function checkShots({ sharedShots }: Pick<TrainingPlan, 'sharedShots'>): TrainingCheck[] {
+  const { groups, pictures: together, across } = sharedShots
+  if (groups === 0) return []
+  if (across.groups === 0)
+    return [
+      {
+        id: 'leakage',
+        verdict: 'good',
+        message: `${pictures(together)} show ${groups === 1 ? 'one shot' : `${groups} shots`} several times (nearly the same picture again). They stay on one side and in one fold, so that nothing is judged that was as good as learned.`,
+      },
+    ]
+  const { test, val } = across
+  const judged = [
+    ...(test > 0 ? [`${pictures(test)} of the test`] : []),
+    ...(val > 0 ? [`${pictures(val)} of the validation`] : []),
+  ].join(' and ')
+  const many = test + val > 1
+  return [
+    {
+      id: 'leakage',
+      verdict: 'attention',
+      message: `${judged} ${many ? 'are' : 'is'} nearly the same as pictures that are learned from (near-duplicates). ${many ? 'They keep their sides' : 'It keeps its side'}, given by folders or by an earlier training, and the result looks better than it is. Move them to one folder or exclude them; where no folders gave the sides, another seed divides anew.`,
+    },
+  ]
+}
 
 /** Why a training cannot start, and what is worth knowing before it does. In plain words, with the next step. */
 export function checkPlan({
@@ -101,6 +129,8 @@ export function checkPlan({
       words: `The test has only ${pictures(counts.test)}. Its result is a rough one: 90 % could mean anything from ${Math.round(low * 100)} % to ${Math.round(high * 100)} %.`,
     })
   }
+  for (const { verdict, message } of checkShots(plan))
+    if (verdict === 'attention') warnings.push({ code: 'leakage', words: message })
   if (unlabelled > 0)
     warnings.push({
       code: 'unlabelled',

@@ -46,6 +46,7 @@ export function freezeRun(
       classes: plan.classes,
       facts: {
         counts: plan.counts,
+        sharedShots: plan.sharedShots,
         backbone: null,
         warmStartFrom: from?.facts.warmStartFrom ?? null,
         continues: from?.id ?? null,

@@ -25,6 +25,7 @@ export function passportOf(
       counts: plan.counts,
       perClass: plan.perClass,
       splitGivenByFolders: plan.splitFixed,
+      sharedShots: plan.sharedShots,
       unreadable: run.facts.failed,
     },
     backbone: backbone && {
@@ -40,7 +41,7 @@ export function passportOf(
     steps: result.steps,
     stopped: result.stopped,
     foldsLeftOut: result.foldsLeftOut ?? null,
-    checks: result.checks,
+    checks: run.facts.checks,
     kept: result.kept,
     madeSmall: result.madeSmall ?? null,
     timings: result.timings,

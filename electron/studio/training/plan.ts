@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { SplitName } from '#shared/contract/trainer.ts'
-import type { TrainConfig } from '#shared/contract/training.ts'
+import type { SharedShots, TrainConfig } from '#shared/contract/training.ts'
 import { growSplit } from '#shared/domain/split-growth.ts'
-import { resolveGivenSplit } from '#shared/domain/splits.ts'
+import { shotGroups } from '#shared/domain/shot-groups.ts'
+import { resolveGivenSplit, sharedAcross } from '#shared/domain/splits.ts'
 import type { OpenProject } from '../projects/open-project.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
+import { createLooksRepository } from '../storage/looks-repository.ts'
 import { createPicturesRepository, originalPath } from '../storage/pictures-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
 import { createVersionsRepository } from '../storage/versions-repository.ts'
@@ -18,6 +20,8 @@ export interface PlannedPicture {
   /** Index into `classes`. */
   class: number
   split: SplitName
+  /** Shared with other pictures of the same shot; its own SHA-256 when it is alone. */
+  group: string
 }
 
 /** What a training would be trained on, if it began now. */
@@ -30,6 +34,7 @@ export interface TrainingPlan {
   perClass: Record<SplitName, number>[]
   /** Pictures whose side was given by train/val/test folders. */
   splitFixed: number
+  sharedShots: SharedShots
   /** Seed and fractions, as they are stored with the version. */
   options: string
   digest: string
@@ -61,10 +66,11 @@ export function planTraining(project: OpenProject, choice: SplitChoice): Trainin
     options,
     usable.map(({ id }) => id),
   )
+  const groups = groupsOf(project, usable)
   const given = usable.map(({ fixedSplit }) => fixedSplit)
   const sides = growSplit({
     labels: usable.map(({ labelId }) => labelId),
-    keys: usable.map(({ sha256 }) => sha256),
+    keys: groups,
     seed: choice.seed,
     fractions: choice.split,
     given,
@@ -80,7 +86,8 @@ export function planTraining(project: OpenProject, choice: SplitChoice): Trainin
     counts[split]++
     perClass[index]![split]++
     digest.update(`\n${id} ${labelId} ${split}`)
-    return { pictureId: id, sha256, path: originalPath(project.folder, file), class: index, split }
+    const path = originalPath(project.folder, file)
+    return { pictureId: id, sha256, path, class: index, split, group: groups[i]! }
   })
   return {
     classes,
@@ -88,6 +95,7 @@ export function planTraining(project: OpenProject, choice: SplitChoice): Trainin
     counts,
     perClass,
     splitFixed: resolveGivenSplit(given, choice.split).fixed.filter((side) => side !== null).length,
+    sharedShots: sharedShots(groups, sides),
     options,
     digest: digest.digest('hex'),
     splitChanged: pictures.some(({ pictureId, split }) => before.get(pictureId) !== split),
@@ -112,15 +120,49 @@ export function frozenPlan(project: OpenProject, run: RunRecord): TrainingPlan {
     counts[item.split]++
     perClass[item.class]![item.split]++
     const path = originalPath(project.folder, picture.file)
-    return [{ ...item, sha256: picture.sha256, path }]
+    return [{ ...item, sha256: picture.sha256, path, group: picture.sha256 }]
   })
+  const groups = groupsOf(
+    project,
+    pictures.map(({ pictureId, sha256 }) => ({ id: pictureId, sha256 })),
+  )
   return {
     classes: run.classes,
-    ...{ pictures, counts, perClass },
+    pictures: pictures.map((picture, i) => ({ ...picture, group: groups[i]! })),
+    ...{ counts, perClass },
     splitFixed: 0,
+    sharedShots: sharedShots(
+      groups,
+      pictures.map(({ split }) => split),
+    ),
     options: optionsText(run.config),
     digest: versions.digest(run.versionId) ?? '',
     splitChanged: false,
+  }
+}
+
+/** The group of each picture, from what comparing has found among just these. */
+function groupsOf(project: OpenProject, pictures: readonly { id: number; sha256: string }[]): string[] {
+  const placeOf = new Map(pictures.map(({ id }, place) => [id, place]))
+  const pairs: [number, number][] = []
+  for (const [a, b] of project.use(createLooksRepository).twins()) {
+    const [first, second] = [placeOf.get(a), placeOf.get(b)]
+    if (first !== undefined && second !== undefined) pairs.push([first, second])
+  }
+  return shotGroups(
+    pictures.map(({ sha256 }) => sha256),
+    pairs,
+  )
+}
+
+function sharedShots(groups: readonly string[], sides: readonly SplitName[]): SharedShots {
+  const sizes = new Map<string, number>()
+  for (const group of groups) sizes.set(group, (sizes.get(group) ?? 0) + 1)
+  const shared = [...sizes.values()].filter((size) => size > 1)
+  return {
+    groups: shared.length,
+    pictures: shared.reduce((sum, size) => sum + size, 0),
+    across: sharedAcross(groups, sides),
   }
 }
 

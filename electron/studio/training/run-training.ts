@@ -18,6 +18,7 @@ import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunFacts, RunRecord } from '../storage/runs-repository.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
 import { checkpointFolder, dropCheckpoint, endsTheSameWay, wasStopped } from './checkpoints.ts'
+import { checkShots } from './checks.ts'
 import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
 import { passportOf } from './passport.ts'
@@ -72,7 +73,7 @@ export async function runTraining(
       run.classes.map(({ name }) => name),
       new Map(plan.pictures.map((each) => [each.pictureId, each.class])),
     )
-    facts = factsOf(facts, result, parts)
+    facts = factsOf(facts, { ...result, checks: [...result.checks, ...checkShots(plan)] }, parts)
     await writeFile(
       join(draft, 'passport.json'),
       `${JSON.stringify(passportOf(project, { ...run, facts }, plan, backbone, result), null, 2)}\n`,
@@ -165,8 +166,9 @@ async function train(
       },
       objective: run.config.objective,
       classes: run.classes.map(({ name }) => name),
-      images: plan.pictures.map(({ pictureId, sha256, path, class: label, split }) => ({
+      images: plan.pictures.map(({ pictureId, sha256, path, class: label, split, group }) => ({
         ...{ id: pictureId, sha256, path, label, split },
+        ...(group !== sha256 && { group }),
       })),
       seed: run.config.seed,
       folds: run.config.folds,

@@ -29,6 +29,8 @@ export interface TrainingPorts extends RunTrainingPorts {
   jobs: JobRunner
   log: Log
   refreshRecent(projectId: string): void
+  /** Finds pictures of one shot among those that came last. */
+  twins: { compare(project: OpenProject): Promise<void> }
   /** Resolves when no change of labels is half-way through its pictures. */
   settled(projectId: string): Promise<void>
 }
@@ -94,6 +96,7 @@ export function createTrainingService(ports: TrainingPorts) {
       }),
       split: plan.counts,
       splitFixed: plan.splitFixed,
+      sharedShots: plan.sharedShots,
       ...checkPlan({ plan, unlabelled, hasBackbone: config.backboneId !== null }),
     }
   }
@@ -163,6 +166,7 @@ export function createTrainingService(ports: TrainingPorts) {
     if (backboneId !== null) await backbones.requireReady(backboneId)
     // Nobody wants to learn from labels that are half-way changed.
     await ports.settled(projectId)
+    await ports.twins.compare(project)
     const plan = planFor(project, config)
     const { unlabelled } = leftOut(project)
     const [blocker] = checkPlan({ plan, unlabelled, hasBackbone: backboneId !== null }).blockers

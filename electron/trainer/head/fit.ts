@@ -31,8 +31,8 @@ export interface HeadInput {
   /** Per row of the problem: learns from it in choosing (`train`), judges the choice (`val`). Both in the final fit. */
   validation: readonly boolean[]
   labels: Int32Array
-  /** SHA-256 per row: copies of a picture stay in one inner fold. */
-  keys: readonly string[]
+  /** Per row; rows of one group stay in one inner fold. */
+  groups: readonly string[]
   seed: number
   grid?: readonly number[]
   /**
@@ -146,13 +146,13 @@ const nothingReached = (): KestrelError =>
   })
 
 /** Folds among the training pictures. */
-function innerCuts({ problem, validation, labels, keys, seed }: HeadInput): Cut[] {
+function innerCuts({ problem, validation, labels, groups, seed }: HeadInput): Cut[] {
   const rows = [...labels.keys()].filter((row) => !validation[row])
-  const k = Math.min(INNER_FOLDS, new Set(rows.map((row) => keys[row]!)).size)
+  const k = Math.min(INNER_FOLDS, new Set(rows.map((row) => groups[row]!)).size)
   if (k < 2) return []
   const folds = assignFolds({
     labels: rows.map((row) => labels[row]!),
-    keys: rows.map((row) => keys[row]!),
+    keys: rows.map((row) => groups[row]!),
     seed,
     k,
   })

@@ -31,7 +31,10 @@ export interface FoldsInput {
   /** Scaled features, `[rows, features]`, as in the problem. */
   x: Float32Array
   labels: Int32Array
+  /** SHA-256 per row. */
   keys: readonly string[]
+  /** Per row; rows of one group stay in one fold, inner ones too. */
+  groups: readonly string[]
   seed: number
   k: number
   grid?: readonly number[]
@@ -61,10 +64,13 @@ export interface FoldsResult {
  *
  * @returns null when it was stopped.
  */
-export async function outOfFold(input: FoldsInput): Promise<FoldsResult | null> {
-  const { problem, x, k, warm } = input
+export async function outOfFold(asked: FoldsInput): Promise<FoldsResult | null> {
+  const known = foldsOfGroups(asked)
+  const input = known ? asked : { ...asked, warm: null }
+  const { warm } = input
+  const { problem, x, k } = input
   const control: FitControl = { ...silent, shouldStop: input.shouldStop ?? silent.shouldStop }
-  const fold = Int32Array.from(placeInFolds(input))
+  const fold = Int32Array.from(placeInFolds(input, known))
   let done = 0
   const onDone = (): void => input.onFold?.(++done, 2 * k)
 
@@ -137,8 +143,8 @@ async function choosePaths(
 }
 
 /** What the strength for a fold is chosen by: neither learns from the fold nor judges on it. */
-function choiceCut({ problem, keys, labels, seed, k }: FoldsInput, fold: Int32Array, held: number): Cut {
-  const judgeFold = k > 2 ? fold : innerFolds(keys, labels, fold, held, seed)
+function choiceCut({ problem, groups, labels, seed, k }: FoldsInput, fold: Int32Array, held: number): Cut {
+  const judgeFold = k > 2 ? fold : innerFolds(groups, labels, fold, held, seed)
   const judged = k > 2 ? partnerOf(held, k) : -1
   return {
     fit: problem.rowSet((row) => fold[row] !== held && judgeFold[row] !== judged),
@@ -171,15 +177,33 @@ function choose(
   })
 }
 
-function placeInFolds({ labels, keys, seed, k, warm }: FoldsInput): number[] {
-  const fresh = assignFolds({ labels: [...labels], keys, seed, k })
-  if (!warm || warm.k !== k) return fresh
-  return fresh.map((fold, row) => warm.foldOf.get(keys[row]!) ?? fold)
+function placeInFolds(
+  { labels, groups, seed, k }: FoldsInput,
+  known: ReadonlyMap<string, number> | null,
+): number[] {
+  const fresh = assignFolds({ labels: [...labels], keys: groups, seed, k })
+  return fresh.map((fold, row) => known?.get(groups[row]!) ?? fold)
+}
+
+/**
+ * The fold that pictures of a group had in the earlier run. Null when there is none to begin from, or it tore apart what
+ * has turned out to be of one shot: what was fitted then has seen pictures that are held out now.
+ */
+function foldsOfGroups({ keys, groups, k, warm }: FoldsInput): Map<string, number> | null {
+  if (!warm || warm.k !== k) return null
+  const found = new Map<string, number>()
+  for (const [row, key] of keys.entries()) {
+    const fold = warm.foldOf.get(key)
+    if (fold === undefined) continue
+    if ((found.get(groups[row]!) ?? fold) !== fold) return null
+    found.set(groups[row]!, fold)
+  }
+  return found
 }
 
 /** With two folds "the next fold" would leave nothing to learn from: cut the other fold in four instead. −1: judge. */
 function innerFolds(
-  keys: readonly string[],
+  groups: readonly string[],
   labels: Int32Array,
   fold: Int32Array,
   held: number,
@@ -191,7 +215,7 @@ function innerFolds(
   const k = Math.min(4, rows.length)
   const folds = assignFolds({
     labels: rows.map((row) => labels[row]!),
-    keys: rows.map((row) => keys[row]!),
+    keys: rows.map((row) => groups[row]!),
     seed,
     k,
   })

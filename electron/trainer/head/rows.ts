@@ -3,6 +3,9 @@ import { KestrelError, type WireError } from '#shared/errors/index.ts'
 
 export type TrainImage = TrainRequest['images'][number]
 
+/** Pictures with equal keys stay in one fold. */
+export const groupOf = ({ group, sha256 }: TrainImage): string => group ?? sha256
+
 /** Training first, then validation, then test: each part is one stretch of the matrix of features. */
 export function inSplitOrder(images: readonly TrainImage[]): TrainImage[] {
   const order = { train: 0, val: 1, test: 2 }

@@ -11,7 +11,7 @@ import { asSoftmax } from './objective.ts'
 import { checksOf, stoppedInWords } from './outcome.ts'
 import { strengthGrid } from './path.ts'
 import { HeadProblem } from './problem.ts'
-import { dropFailed, inSplitOrder, requireEnough, type TrainImage } from './rows.ts'
+import { dropFailed, groupOf, inSplitOrder, requireEnough, type TrainImage } from './rows.ts'
 import { applyScaling, measureScaling, type FeatureScaling } from './scaling.ts'
 import { loadHead, saveHead, warmStartFrom } from './store.ts'
 
@@ -97,6 +97,7 @@ interface Rows {
   fitted: number
   labels: Int32Array
   keys: string[]
+  groups: string[]
   validation: boolean[]
   scaling: FeatureScaling
 }
@@ -124,6 +125,7 @@ function prepareRows(images: readonly TrainImage[], matrix: Float32Array, length
     fitted,
     labels: Int32Array.from(learned, ({ label }) => label),
     keys: learned.map(({ sha256 }) => sha256),
+    groups: learned.map(groupOf),
     validation: learned.map(({ split }) => split === 'val'),
     scaling,
   }
@@ -169,7 +171,7 @@ function fitWithProgress(
     problem,
     validation: rows.validation,
     labels: rows.labels,
-    keys: rows.keys,
+    groups: rows.groups,
     seed: request.seed,
     warm,
     control: {
@@ -189,7 +191,7 @@ async function runFolds(
   rows: Rows,
   warm: Warm['folds'],
 ): Promise<FoldsResult | null> {
-  const k = Math.min(request.folds, new Set(rows.keys).size)
+  const k = Math.min(request.folds, new Set(rows.groups).size)
   if (k < 2) return null
   context.progress('evaluating', 0, 2 * k)
   return outOfFold({
@@ -197,6 +199,7 @@ async function runFolds(
     x: rows.x,
     labels: rows.labels,
     keys: rows.keys,
+    groups: rows.groups,
     seed: request.seed,
     k,
     warm,

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
 import { assignFolds } from '#shared/domain/splits.ts'
 import { KestrelError } from '#shared/errors/index.ts'
+import { groupOf } from '../head/rows.ts'
 import type { RequestContext } from '../host/context.ts'
 
 export type Train = (request: TrainRequest, context: RequestContext) => Promise<TrainResult>
@@ -21,8 +22,8 @@ type Reason = 'few' | 'diverged'
 export type CrossValidation = Pick<TrainResult, 'outOfFold' | 'foldsLeftOut'>
 
 /**
- * k-fold cross-validation of any recipe: the test pictures stay aside, the rest is cut into k folds (by label, copies of a
- * picture together), and each fold is answered by a training that has not seen it. Every probability is kept.
+ * k-fold cross-validation of any recipe: the test pictures stay aside, the rest is cut into k folds (by label, pictures
+ * of one shot together), and each fold is answered by a training that has not seen it. Every probability is kept.
  *
  * A fold that cannot be trained is left out and told: there is a finished model already, and its other folds still say
  * something. A finished fold is written down beside the checkpoints: after a kill only the rest is trained.
@@ -34,7 +35,7 @@ export async function crossValidate(
   train: Train,
 ): Promise<CrossValidation | null> {
   const rest = request.images.filter(({ split }) => split !== 'test')
-  const keys = rest.map(({ sha256 }) => sha256)
+  const keys = rest.map(groupOf)
   const k = Math.min(request.folds, new Set(keys).size)
   if (k < 2) return { outOfFold: null }
   const folds = assignFolds({ labels: rest.map(({ label }) => label), keys, seed: request.seed, k })

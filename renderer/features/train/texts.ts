@@ -106,6 +106,8 @@ export default {
   splitUsual: '70 / 15 / 15 (usual)',
   splitFixed:
     '{n} picture keeps the side its folder gave it. | {n} pictures keep the side their folders gave them.',
+  sharedShots:
+    '{pictures} pictures show the same shot (near-duplicates) and stay together. | {pictures} pictures show {n} shots several times (near-duplicates); each shot stays together.',
   seed: 'Dice number (seed)',
   seedMeaning:
     'The same number divides the pictures the same way again. Another number gives another division.',

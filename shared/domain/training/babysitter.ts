@@ -17,8 +17,12 @@ export interface EpochFigures {
 export const verdicts = ['good', 'attention', 'wrong', 'skipped'] as const
 export type Verdict = (typeof verdicts)[number]
 
+/** What every training is watched for, by its curve or its fit. */
+export const watchedFor = ['finite', 'explosion', 'learning', 'overfitting', 'underfitting'] as const
+
 export const trainingCheckSchema = z.object({
-  id: z.enum(['finite', 'explosion', 'learning', 'overfitting', 'underfitting']),
+  /** `leakage`: of its pictures; there when there are several of a shot. */
+  id: z.enum([...watchedFor, 'leakage']),
   verdict: z.enum(verdicts),
   message: z.string(),
 })

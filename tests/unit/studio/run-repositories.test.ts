@@ -13,6 +13,7 @@ import { pictureRow } from '../../helpers/picture-rows.ts'
 
 const facts: RunFacts = {
   counts: { train: 2, val: 1, test: 1 },
+  sharedShots: null,
   backbone: null,
   warmStartFrom: null,
   continues: null,

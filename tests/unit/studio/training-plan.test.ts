@@ -7,11 +7,12 @@ import type { OpenProject } from '#studio/projects/open-project.ts'
 import { openProjectDatabase } from '#studio/storage/database.ts'
 import { createLabellingRepository } from '#studio/storage/labelling-repository.ts'
 import { createLabelsRepository } from '#studio/storage/labels-repository.ts'
+import { createLooksRepository } from '#studio/storage/looks-repository.ts'
 import { createPicturesRepository } from '#studio/storage/pictures-repository.ts'
 import { createRunsRepository } from '#studio/storage/runs-repository.ts'
 import { createTestLooksRepository } from '#studio/storage/test-looks-repository.ts'
 import { freezeRun } from '#studio/training/freeze.ts'
-import { planTraining } from '#studio/training/plan.ts'
+import { frozenPlan, planTraining } from '#studio/training/plan.ts'
 import type { TrainingPlan } from '#studio/training/plan.ts'
 import { temporaryFolder } from '../../helpers/folders.ts'
 import { pictureRow } from '../../helpers/picture-rows.ts'
@@ -106,6 +107,62 @@ describe('what a training is trained on', () => {
     })
     // Back to the first choice: the sides are those of then.
     expect(sides(freeze())).toEqual(sides(first))
+  })
+
+  const twins = (...pairs: [number, number][]): void => project.use(createLooksRepository).settle([], pairs)
+
+  it('keeps pictures of one shot on one side, also a new one of an old shot', () => {
+    add(60)
+    twins([2, 1], [3, 2], [10, 9])
+    const plan = freeze()
+    const first = sides(plan)
+    expect(new Set([1, 2, 3].map((id) => first.get(id))).size).toBe(1)
+    expect(first.get(10)).toBe(first.get(9))
+    expect(plan.sharedShots).toEqual({ groups: 2, pictures: 5, across: { groups: 0, val: 0, test: 0 } })
+    expect(new Set(plan.pictures.slice(0, 3).map(({ group }) => group))).toEqual(
+      new Set([plan.pictures[0]!.sha256]),
+    )
+    const held = [...first].find(([, side]) => side === 'test')![0]
+    add(1)
+    twins([61, held])
+    expect(sides(freeze()).get(61)).toBe('test')
+  })
+
+  it('leaves old pictures where they are when they turn out to be of one shot, and says so', () => {
+    add(60)
+    const first = sides(freeze())
+    const [learned] = [...first].find(([, side]) => side === 'train')!
+    const [held] = [...first].find(([, side]) => side === 'test')!
+    twins([learned, held])
+    const plan = freeze()
+    expect(sides(plan)).toEqual(first)
+    expect(plan.sharedShots).toEqual({ groups: 1, pictures: 2, across: { groups: 1, val: 0, test: 1 } })
+    const { versionId } = project.use(createRunsRepository).all()[0]!
+    expect(versionId).toBe(1)
+    // Cut anew, they are together.
+    expect(freeze({ seed: 5 }).sharedShots.across.groups).toBe(0)
+  })
+
+  it('goes on with a run that was begun with the groups of then, whatever came since', () => {
+    add(20)
+    twins([2, 1], [4, 3])
+    const plan = freeze()
+    add(1)
+    twins([21, 1], [21, 3])
+    const run = project.use(createRunsRepository).all()[0]!
+    expect(frozenPlan(project, run).pictures.map(({ group }) => group)).toEqual(
+      plan.pictures.map(({ group }) => group),
+    )
+  })
+
+  it('leaves a test that folders gave as it is, and says what of it was as good as learned', () => {
+    add(20)
+    add(10, 'test')
+    twins([21, 1])
+    const plan = freeze()
+    expect(plan.counts.test).toBe(10)
+    expect(sides(plan).get(1)).not.toBe('test')
+    expect(plan.sharedShots.across).toEqual({ groups: 1, val: 0, test: 1 })
   })
 
   it('holds to the sides that folders gave', () => {
