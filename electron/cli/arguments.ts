@@ -1,4 +1,5 @@
 import { labelRules } from '#shared/contract/projects.ts'
+import { keptTogether } from '#shared/contract/training.ts'
 import { exportFormats, headObjectives, recipes, trainingEngines } from '#shared/contract/trainer.ts'
 import type { ExportFormat } from '#shared/contract/trainer.ts'
 import { augmentationPresets } from '#shared/domain/augmentation/index.ts'
@@ -48,6 +49,7 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       split: { type: 'string' },
       folds: { type: 'string' },
       'test-folder': { type: 'string' },
+      together: { type: 'string' },
       labels: { type: 'string' },
       export: { type: 'string' },
       network: { type: 'string' },
@@ -92,6 +94,7 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       split: splitOf(values.split ?? '70/15/15', wrong),
       folds: foldsOf(values.folds, wrong),
       testFolder: values['test-folder'] ?? null,
+      together: oneOf(keptTogether, values.together ?? 'shots', '--together', wrong),
       labels: values.labels === undefined ? null : oneOf(labelRules, values.labels, '--labels', wrong),
       exports: exportsOf(values.export, wrong),
       ...{ changes, network, training },

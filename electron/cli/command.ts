@@ -1,4 +1,5 @@
 import type { LabelRule } from '#shared/contract/projects.ts'
+import type { TrainConfig } from '#shared/contract/training.ts'
 import type { ExportFormat, HeadObjective, Recipe, TrainingEngine } from '#shared/contract/trainer.ts'
 import type { StudentId } from '#shared/domain/distillation/students.ts'
 import type { SplitFractions } from '#shared/domain/splits.ts'
@@ -17,6 +18,7 @@ export interface RunCommand {
   /** 0: no folds. */
   folds: number
   testFolder: string | null
+  together: TrainConfig['together']
   /** Null: what fits the folders best. */
   labels: LabelRule | null
   exports: ExportFormat[]

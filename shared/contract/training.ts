@@ -14,6 +14,12 @@ import {
   trainMetricSchema,
 } from './trainer.ts'
 
+/**
+ * What stays on one side and in one fold: pictures of one shot (near-duplicates), or only files that are the same. The latter
+ * is for figures beside those of others, who divide so: a picture may be judged whose twin was learned from.
+ */
+export const keptTogether = ['shots', 'copies'] as const
+
 export const trainConfigSchema = z.object({
   recipe: z.enum(recipes),
   backboneId: z.string().nullable(),
@@ -25,6 +31,7 @@ export const trainConfigSchema = z.object({
     .min(0)
     .max(2 ** 31 - 1),
   folds: z.int().min(0).max(50).default(5),
+  together: z.enum(keptTogether).default('shots'),
   /** What differs from the preset of a recipe that trains by gradients. */
   changes: gradientChangesSchema.default({}),
   engine: z.enum(trainingEngines).default('onnx'),

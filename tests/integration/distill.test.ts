@@ -51,7 +51,7 @@ describe('kestrel distill', () => {
     )
     const report = reportSchema.parse(JSON.parse(stdout))
     expect(report).toEqual(reportOf('student'))
-    expect(report).toMatchObject({ featureLength: 256, epochs: 10, pictures: { used: 224, skipped: 0 } })
+    expect(report).toMatchObject({ featureLength: 512, epochs: 10, pictures: { used: 224, skipped: 0 } })
     expect(statSync(at('student', 'backbone.onnx')).size).toBe(report.bytes)
     expect(report.agreement).toBeGreaterThan(0.8)
     expect(readFileSync(at('student', 'card.md'), 'utf8')).toContain(report.sha256)

@@ -17,6 +17,7 @@ describe('kestrel run', () => {
       seed: 1,
       split: { train: 70, val: 15, test: 15 },
       folds: 0,
+      together: 'shots',
       testFolder: null,
       labels: null,
       exports: [],
@@ -134,6 +135,7 @@ describe('wrong usage says one plain line', () => {
       '--split is train/val/test like 70/15/15, with something to train on; "0/50/50" is not.',
     ],
     ['run a --out d --export coreml', '--export is one of onnx, tfjs; "coreml" is not.'],
+    ['run a --out d --together twins', '--together is one of shots, copies; "twins" is not.'],
     ['run a --out d --recipe magic', '--recipe is one of head, fine-tune, scratch; "magic" is not.'],
     [
       'run a --out d --recipe scratch --backbone b',

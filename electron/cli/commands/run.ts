@@ -37,7 +37,7 @@ export async function run(command: RunCommand, context: CliContext): Promise<voi
 }
 
 async function configOf(
-  { backbone, recipe, head, split, seed, folds, engine }: RunCommand,
+  { backbone, recipe, head, split, seed, folds, together, engine }: RunCommand,
   changes: GradientChanges,
   studio: CliStudio,
   context: CliContext,
@@ -58,6 +58,16 @@ async function configOf(
     )
   return {
     recipe: backboneId === null ? 'scratch' : (recipe ?? 'head'),
-    ...{ backboneId, objective: head, split: shares, seed, folds, changes, engine, teacherRunId: null },
+    ...{
+      backboneId,
+      objective: head,
+      split: shares,
+      seed,
+      folds,
+      together,
+      changes,
+      engine,
+      teacherRunId: null,
+    },
   }
 }

@@ -42,13 +42,17 @@ export interface TrainingPlan {
   splitChanged: boolean
 }
 
-type SplitChoice = Pick<TrainConfig, 'split' | 'seed'>
+type SplitChoice = Pick<TrainConfig, 'split' | 'seed' | 'together'>
 
 /** Fractions are stored normalised: 70/15/15 and 0.7/0.15/0.15 are one split. */
-function optionsText({ split, seed }: SplitChoice): string {
+function optionsText({ split, seed, together }: SplitChoice): string {
   const sum = split.train + split.val + split.test
   const share = (value: number): number => Math.round((value / sum) * 1e6) / 1e6
-  return JSON.stringify({ seed, train: share(split.train), val: share(split.val), test: share(split.test) })
+  return JSON.stringify({
+    ...{ seed, train: share(split.train), val: share(split.val), test: share(split.test) },
+    // Shots are not named: divisions from before there was a choice still fit.
+    ...(together === 'copies' && { together }),
+  })
 }
 
 /** @throws RangeError when the fractions are all 0 */
@@ -66,7 +70,8 @@ export function planTraining(project: OpenProject, choice: SplitChoice): Trainin
     options,
     usable.map(({ id }) => id),
   )
-  const groups = groupsOf(project, usable)
+  const shots = groupsOf(project, usable)
+  const groups = choice.together === 'copies' ? usable.map(({ sha256 }) => sha256) : shots
   const given = usable.map(({ fixedSplit }) => fixedSplit)
   const sides = growSplit({
     labels: usable.map(({ labelId }) => labelId),
@@ -95,7 +100,7 @@ export function planTraining(project: OpenProject, choice: SplitChoice): Trainin
     counts,
     perClass,
     splitFixed: resolveGivenSplit(given, choice.split).fixed.filter((side) => side !== null).length,
-    sharedShots: sharedShots(groups, sides),
+    sharedShots: sharedShots(shots, sides),
     options,
     digest: digest.digest('hex'),
     splitChanged: pictures.some(({ pictureId, split }) => before.get(pictureId) !== split),
@@ -128,7 +133,10 @@ export function frozenPlan(project: OpenProject, run: RunRecord): TrainingPlan {
   )
   return {
     classes: run.classes,
-    pictures: pictures.map((picture, i) => ({ ...picture, group: groups[i]! })),
+    pictures:
+      run.config.together === 'copies'
+        ? pictures
+        : pictures.map((picture, i) => ({ ...picture, group: groups[i]! })),
     ...{ counts, perClass },
     splitFixed: 0,
     sharedShots: sharedShots(

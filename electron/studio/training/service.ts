@@ -49,13 +49,16 @@ export function createTrainingService(ports: TrainingPorts) {
   const underWay = new Map<string, { jobId: string; project: OpenProject; run: RunRecord }>()
   const plans = new WeakMap<OpenProject, { key: string; plan: TrainingPlan }>()
 
-  function planFor(project: OpenProject, choice: Pick<TrainConfig, 'split' | 'seed'>): TrainingPlan {
+  function planFor(
+    project: OpenProject,
+    choice: Pick<TrainConfig, 'split' | 'seed' | 'together'>,
+  ): TrainingPlan {
     const { train, val, test } = choice.split
     if (!(train > 0) || train + val + test <= 0)
       throw new KestrelError('bad-request', 'Some part of the pictures must be there to learn from.', {
         remedy: 'Give the training more than nothing.',
       })
-    const key = JSON.stringify([project.viewVersion(), choice.split, choice.seed])
+    const key = JSON.stringify([project.viewVersion(), choice.split, choice.seed, choice.together])
     const known = plans.get(project)
     if (known?.key === key) return known.plan
     const plan = planTraining(project, choice)
@@ -74,6 +77,7 @@ export function createTrainingService(ports: TrainingPorts) {
       ...{ recipe, backboneId, objective: 'softmax', teacherRunId: null },
       split: last?.split ?? DEFAULT_SPLIT,
       seed: last?.seed ?? DEFAULT_SEED,
+      together: last?.together ?? 'shots',
       folds: usualFolds(recipe),
       changes: {},
       engine: 'onnx',

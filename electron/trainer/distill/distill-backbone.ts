@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import type { DistillRequest, DistillResult } from '#shared/contract/trainer.ts'
 import type { DistillationLoss } from '#shared/domain/distillation/objective.ts'
+import type { NetworkSpec } from '#shared/domain/network/index.ts'
 import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { layoutOf, scatter } from '../autodiff/layout.ts'
@@ -20,6 +21,7 @@ import { backboneOf } from '../models/backbone.ts'
 import { takingColour } from '../models/colour-input.ts'
 import { buildNetwork } from '../models/layers/build.ts'
 import { DistillationGoal } from './distillation-goal.ts'
+import { withEarlierLevels } from './levels.ts'
 import { standardise, teacherFeatures } from './teacher.ts'
 
 /**
@@ -81,7 +83,7 @@ export async function distillBackbone(
       const graph = withoutDropout(
         scatter(network.graph, layoutOf(network, groups), learner.answering(outcome.vectors)),
       )
-      const written = await writeBackbone(graph, request.target)
+      const written = await writeBackbone(graph, spec, request.target)
       context.progress('writing', 1, 1)
       return {
         kind: 'distill',
@@ -104,9 +106,11 @@ export async function distillBackbone(
 /** @param network trained, the imitating layer still on top. */
 async function writeBackbone(
   network: Graph,
+  spec: NetworkSpec,
   target: string,
 ): Promise<Pick<DistillResult, 'featureLength' | 'parameters' | 'bytes' | 'sha256'>> {
-  const { graph, featureLength, parameters } = backboneOf({ format: 'onnx', graph: network })
+  const { graph: last, parameters } = backboneOf({ format: 'onnx', graph: network })
+  const { graph, featureLength } = withEarlierLevels(last, spec)
   const bytes = writeOnnx(halveWeights(graph))
   const beside = `${target}.${process.pid}.part`
   try {

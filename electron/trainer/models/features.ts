@@ -68,6 +68,25 @@ const layerOf = (node: Node): string => {
   return (parts.at(-1) === node.op && parts.length > 1 ? parts.slice(0, -1) : parts).join('/')
 }
 
+/** A network that ends in several pooled maps side by side is a backbone already: its output is the features. */
+function joinedPoolings(graph: Graph, shapes: Shapes): FeaturePoint | undefined {
+  const makers = producers(graph)
+  const maker = (name: string | undefined): Node | undefined => {
+    let node = makers.get(name ?? '')
+    while (node !== undefined && ['Flatten', 'Reshape', 'Squeeze', 'Identity'].includes(node.op))
+      node = makers.get(node.inputs[0] ?? '')
+    return node
+  }
+  const [output] = graph.outputs
+  const last = maker(output?.name)
+  if (last?.op !== 'Concat' || shapeOf(shapes, output?.name)?.length !== 2) return undefined
+  const pooled = last.inputs.every((name) => {
+    const node = maker(name)
+    return node !== undefined && isGlobalPooling(node, shapes)
+  })
+  return pooled ? { value: output!.name, kind: 'vector', layer: layerOf(last) } : undefined
+}
+
 /**
  * Where a classifier's features are: its last global pooling; where that pools class scores (SqueezeNet), the map
  * that the scores are made from; where nothing is pooled, what goes into the last dense layer; otherwise the last map.
@@ -75,6 +94,8 @@ const layerOf = (node: Node): string => {
  */
 export function findFeatures(graph: Graph): FeaturePoint {
   const shapes = inferShapes(graph)
+  const joined = joinedPoolings(graph, shapes)
+  if (joined !== undefined) return joined
   const poolings = graph.nodes.filter((node) => isGlobalPooling(node, shapes))
   const last = poolings.toReversed().find((node) => dominates(graph, node.outputs[0] ?? ''))
   if (last !== undefined) {

@@ -13,7 +13,7 @@ import { temporaryFolder } from '../../helpers/folders.ts'
 import { photo, wall } from '../../helpers/photos.ts'
 import { studioBase } from '../../helpers/studio-base.ts'
 
-const choice = { split: { train: 0.7, val: 0.15, test: 0.15 }, seed: 1 }
+const choice = { split: { train: 0.7, val: 0.15, test: 0.15 }, seed: 1, together: 'shots' as const }
 
 /** 0: two sizes and a crop of one shot, 1 and 2: photos that are alone, two walls. Written as asked for. */
 async function write(folder: string, names: readonly string[]): Promise<string> {
@@ -67,6 +67,17 @@ test('pictures of one shot are found when they are imported, whatever their labe
   const project = await bring(studio, projectId, await write(temporaryFolder(), all))
   expect(shots(project)).toEqual([['crop.png', 'shot.jpg', 'small.jpg']])
   expect(project.use(createLooksRepository).waiting()).toEqual([])
+})
+
+test('they may be divided as single files where that is asked for', async () => {
+  const studio = await studioBase()
+  const { projectId } = await studio.projects.create('Test')
+  const project = await bring(studio, projectId, await write(temporaryFolder(), all))
+  const { pictures, sharedShots } = planTraining(project, { ...choice, together: 'copies' })
+  expect(new Set(pictures.map(({ group }) => group)).size).toBe(all.length)
+  expect(pictures.every(({ group, sha256 }) => group === sha256)).toBe(true)
+  // What is torn apart is still known, so that it can be said.
+  expect(sharedShots).toMatchObject({ groups: 1, pictures: 3 })
 })
 
 test('it is the same groups when they come one by one, the other way round', async () => {

@@ -43,6 +43,7 @@ const config = {
   split: { train: 0.7, val: 0.15, test: 0.15 },
   seed: 1,
   folds: 5,
+  together: 'shots' as const,
   changes: {},
   engine: 'onnx' as const,
   teacherRunId: null,

@@ -24,6 +24,7 @@ const config: TrainConfig = {
   split: { train: 0.7, val: 0.15, test: 0.15 },
   seed: 1,
   folds: 5,
+  together: 'shots',
   changes: {},
   engine: 'onnx',
   teacherRunId: null,
