@@ -93,7 +93,7 @@ export const studentSchema = z.object({
 export type Student = z.infer<typeof studentSchema>
 
 export const training = {
-  /** What a finished model weighs, and what it could be made small to. */
+  /** What a finished model weighs, and what lighter ones it could be made small to; none where it is light already. */
   students: call.input(runRef).output(
     z.object({
       teacher: z.object({ bytes: z.int(), milliseconds: z.number() }),

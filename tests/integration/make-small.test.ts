@@ -15,7 +15,10 @@ beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'kestrel-small-'))
   studio = await trainingStudio(join(work, 'home'), await tinyBackboneFolder(join(work, 'backbones')))
   projectId = await studio.projectOf(sampleFolder, 'Finds')
-  teacherId = (await studio.train(projectId, { recipe: 'head', backboneId: 'tiny' })).runId
+  // Large, and good for nothing after one epoch: what it answers has to be handed on all the same.
+  const changes = { network: 'small-vgg' as const, epochs: 1 }
+  teacherId = (await studio.train(projectId, { recipe: 'scratch', backboneId: null, folds: 0, changes }))
+    .runId
 })
 afterAll(async () => {
   await studio.close()
@@ -28,15 +31,13 @@ const optionOf = async (id: 'tiny' | 'small' | 'medium') => {
 }
 
 describe('making a model small', () => {
-  it('offers networks with what they weigh on this machine, the smaller the lighter', async () => {
+  it('offers lighter networks with what they weigh on this machine', async () => {
     const { teacher, students } = await studio.client.training.students({ projectId, runId: teacherId })
     expect(teacher.bytes).toBeGreaterThan(0)
-    expect(students.map(({ id }) => id)).toEqual(['tiny', 'small', 'medium'])
-    const [tiny, small, medium] = students
-    expect(tiny!.bytes).toBeLessThan(small!.bytes)
-    expect(small!.bytes).toBeLessThan(medium!.bytes)
-    expect(tiny!.bytes / 4).toBeGreaterThan(590_000)
-    for (const { milliseconds, config } of students) {
+    expect(students.map(({ id }) => id)).toContain('tiny')
+    expect(students.map(({ id }) => id)).not.toContain('medium')
+    for (const { bytes, milliseconds, config } of students) {
+      expect(bytes).toBeLessThan(0.9 * teacher.bytes)
       expect(milliseconds).toBeGreaterThan(0)
       expect(config).toMatchObject({ teacherRunId: teacherId, folds: 0 })
     }
@@ -62,6 +63,11 @@ describe('making a model small', () => {
     expect(teacher.madeSmall).toBeNull()
     const passport = await studio.client.runs.passport({ projectId, runId })
     expect(passport).toMatchObject({ madeSmall: weights, config: { teacherRunId: teacherId } })
+  })
+
+  it('offers nothing where the model is light already', async () => {
+    const { runId } = await studio.train(projectId, { recipe: 'head', backboneId: 'tiny', folds: 0 })
+    expect((await studio.client.training.students({ projectId, runId })).students).toEqual([])
   })
 
   it('refuses what cannot teach, in words', async () => {

@@ -5,11 +5,13 @@ import type { OpenProject } from '../projects/open-project.ts'
 import { findModel } from '../runs/service.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
 
+/** A student that saves less is none. */
+const LIGHTER = 0.9
 /** All blocks of a backbone. */
 const EVERY_BLOCK = 1000
 
 /**
- * What a finished model weighs, and the networks it could be made small to. The middle one begins as Kestrel's own backbone
+ * What a finished model weighs, and the lighter networks it could be made small to. The middle one begins as Kestrel's own backbone
  * where that is there: it is of the same form and knows pictures already.
  * @throws KestrelError not-found, model-unreadable
  */
@@ -35,26 +37,24 @@ export async function studentsFor(
   })
   const [teacher, ...weights] = models
   const common = { ...run.config, objective: 'softmax' as const, folds: 0, teacherRunId: run.id }
-  return {
-    teacher: teacher!,
-    students: studentIds.map((id, index) => ({
-      id,
-      ...weights[index]!,
-      ...(id === 'small' && ready
-        ? {
-            pretrained: true,
-            config: {
-              ...{ ...common, recipe: 'fine-tune' as const, backboneId: ready.id },
-              changes: { topBlocks: EVERY_BLOCK },
-            },
-          }
-        : {
-            pretrained: false,
-            config: {
-              ...{ ...common, recipe: 'scratch' as const, backboneId: null },
-              changes: { network: networks[index]! },
-            },
-          }),
-    })),
-  }
+  const students = studentIds.map((id, index): Student => ({
+    id,
+    ...weights[index]!,
+    ...(id === 'small' && ready
+      ? {
+          pretrained: true,
+          config: {
+            ...{ ...common, recipe: 'fine-tune' as const, backboneId: ready.id },
+            changes: { topBlocks: EVERY_BLOCK },
+          },
+        }
+      : {
+          pretrained: false,
+          config: {
+            ...{ ...common, recipe: 'scratch' as const, backboneId: null },
+            changes: { network: networks[index]! },
+          },
+        }),
+  }))
+  return { teacher: teacher!, students: students.filter(({ bytes }) => bytes < LIGHTER * teacher!.bytes) }
 }

@@ -89,6 +89,7 @@ export default {
     size: { tiny: 'Tiny', small: 'Small', medium: 'Medium' },
     knows: 'Begins as Kestrel’s own network, which knows pictures already.',
     learns: 'Learns from your pictures alone: needs many of them.',
+    none: 'This model is light already: none of Kestrel’s small networks is smaller.',
     start: 'Make it small',
   },
   backbone: 'Network that already knows pictures',

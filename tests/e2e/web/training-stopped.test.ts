@@ -8,8 +8,6 @@ let studio: RunningStudio
 let page: Page
 
 beforeAll(async () => {
-  // On pixels alone, so that there are epochs to stop between.
-  process.env['KESTREL_BACKBONES'] = ''
   browser = await launchBrowser()
   studio = await startStudio(browser)
   page = await studio.open()
@@ -46,6 +44,8 @@ async function bothThemesAreAccessible(): Promise<void> {
 describe('a training that was stopped', () => {
   it('offers to go on where it trained, and goes on', async () => {
     await goto('Train')
+    // There are epochs to stop between.
+    await page.getByRole('radio', { name: /From scratch/ }).click()
     await page.getByTestId('start-training').click()
     await stopAfterAnEpoch()
     await page
