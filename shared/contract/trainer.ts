@@ -1,13 +1,20 @@
 import { z } from 'zod'
 import { wireErrorSchema } from '../errors/index.ts'
-import { regionSchema } from '../domain/distillation/views.ts'
 import { preprocessingSchema } from '../domain/preprocessing/definition.ts'
 import { trainingCheckSchema } from '../domain/training/babysitter.ts'
-import { distillationObjectiveSchema } from '../domain/distillation/objective.ts'
-import { augmentationSchema } from '../domain/augmentation/index.ts'
-import { networkSpecSchema } from '../domain/network/index.ts'
-import { fittingConfigSchema } from '../domain/training/config.ts'
 import { gradientPlanSchema } from '../domain/training/presets.ts'
+import {
+  distillRequestSchema,
+  distillResultSchema,
+  madeSmallSchema,
+  measureRequestSchema,
+  measureResultSchema,
+  teacherModelSchema,
+} from './trainer-distillation.ts'
+import { preparedBackboneSchema, trainerImageSchema, trainingEngines } from './trainer-parts.ts'
+
+export * from './trainer-distillation.ts'
+export * from './trainer-parts.ts'
 
 /**
  * What studio and trainer say to each other. The trainer never opens the database and never knows a window: it gets
@@ -19,31 +26,6 @@ import { gradientPlanSchema } from '../domain/training/presets.ts'
 
 const typedFloat32 = z.custom<Float32Array>((value) => value instanceof Float32Array, 'expected Float32Array')
 const typedInt32 = z.custom<Int32Array>((value) => value instanceof Int32Array, 'expected Int32Array')
-
-/** A backbone ready to run: an ONNX graph from preprocessed floats [batch, channels, height, width] to features [batch, length]. */
-export const preparedBackboneSchema = z.object({
-  id: z.string(),
-  /** Hash of the prepared ONNX file; part of the feature-cache key. */
-  sha256: z.string(),
-  onnxPath: z.string(),
-  featureLength: z.int().positive(),
-  preprocessing: preprocessingSchema,
-})
-export type PreparedBackbone = z.infer<typeof preparedBackboneSchema>
-
-export const trainerImageSchema = z.object({
-  /** The project's id of the picture. */
-  id: z.int(),
-  /**
-   * Of the original file (of a view: of that and its region); the feature-cache key together with backbone and
-   * preprocessing.
-   */
-  sha256: z.string(),
-  path: z.string(),
-  /** Only this part of the picture; left out: the whole. */
-  region: regionSchema.optional(),
-})
-export type TrainerImage = z.infer<typeof trainerImageSchema>
 
 export const splitNames = ['train', 'val', 'test'] as const
 export type SplitName = (typeof splitNames)[number]
@@ -69,30 +51,6 @@ export type Recipe = (typeof recipes)[number]
  */
 export const headObjectives = ['softmax', 'svm'] as const
 export type HeadObjective = (typeof headObjectives)[number]
-
-/** Engines that train. */
-export const trainingEngines = ['onnx', 'reference'] as const
-export type TrainingEngine = (typeof trainingEngines)[number]
-
-/** A finished model of the same labels that a smaller one learns from. */
-export const teacherModelSchema = z.object({
-  /** Folder of the finished run. */
-  modelDir: z.string(),
-  objective: distillationObjectiveSchema,
-})
-
-/** A model as something that is carried about and asked. */
-const weightSchema = z.object({
-  /** Share of the test pictures that is right; null without any. */
-  testAccuracy: z.number().nullable(),
-  /** Of the model file. */
-  bytes: z.int(),
-  /** For one picture on this machine, decoding not counted. */
-  milliseconds: z.number(),
-})
-/** A model that was made small beside the one it was made from, on the same test pictures. */
-export const madeSmallSchema = z.object({ teacher: weightSchema, student: weightSchema })
-export type MadeSmall = z.infer<typeof madeSmallSchema>
 
 export const trainRequestSchema = z.object({
   kind: z.literal('train'),
@@ -225,64 +183,6 @@ export const featuresResultSchema = z.object({
   seconds: z.number(),
 })
 
-/** A small backbone learns from a large one to see what that sees; labels are not needed. */
-export const distillRequestSchema = z.object({
-  kind: z.literal('distill'),
-  teacher: preparedBackboneSchema,
-  /** `val`: held back; tells how far the student gets on pictures it does not learn from. */
-  images: z.array(trainerImageSchema.extend({ split: z.enum(['train', 'val']) })),
-  /** Its last layer gives as many numbers as the teacher has features. */
-  network: networkSpecSchema,
-  objective: distillationObjectiveSchema,
-  fitting: fittingConfigSchema,
-  augmentation: augmentationSchema,
-  seed: z.int(),
-  cacheDir: z.string(),
-  /** The backbone is written here as ONNX, its weights in half precision (beside, then renamed). */
-  target: z.string(),
-  engine: z.enum(trainingEngines),
-  /** As in `train`. */
-  checkpointDir: z.string().nullable(),
-})
-export type DistillRequest = z.infer<typeof distillRequestSchema>
-
-export const distillResultSchema = z.object({
-  kind: z.literal('distill'),
-  featureLength: z.int(),
-  /** Learned numbers of the backbone, without the layer that imitates the teacher. */
-  parameters: z.int(),
-  bytes: z.int(),
-  sha256: z.string(),
-  preprocessing: preprocessingSchema,
-  /** Mean cosine between what student and teacher say, on pictures held back; null without any. */
-  agreement: z.number().nullable(),
-  epochs: z.int(),
-  failed: z.array(z.object({ id: z.int(), error: wireErrorSchema })),
-  timings: z.object({ features_s: z.number(), train_s: z.number() }),
-  stopped: z.object({ reason: z.enum(['asked', 'diverged', 'error']), message: z.string() }).nullable(),
-})
-export type DistillResult = z.infer<typeof distillResultSchema>
-
-/** What models weigh, those that are there and those that could be trained: nothing is learned. */
-export const measureRequestSchema = z.object({
-  kind: z.literal('measure'),
-  models: z.array(
-    z.union([
-      /** Folder of a finished run. */
-      z.object({ modelDir: z.string() }),
-      /** A network of one input and one output, as ONNX. */
-      z.object({ file: z.string() }),
-      /** A network as it would come out of a training. */
-      z.object({ network: networkSpecSchema }),
-    ]),
-  ),
-})
-export const measureResultSchema = z.object({
-  kind: z.literal('measure'),
-  /** In the order of the request. */
-  models: z.array(weightSchema.omit({ testAccuracy: true })),
-})
-
 export const predictRequestSchema = z.object({
   kind: z.literal('predict'),
   /** Folder of a finished run, or of an ONNX export. */
@@ -328,6 +228,8 @@ export const exportRequestSchema = z.object({
     objective: z.enum(headObjectives).optional(),
     /** Whether the backbone was adapted and that became the model. Left out: as the recipe says. */
     tuned: z.boolean().optional(),
+    /** Beside the model it was made from; left out: it was made from none. */
+    madeSmall: madeSmallSchema.optional(),
     seed: z.int(),
     pictures: z.object({ train: z.int(), val: z.int(), test: z.int() }),
     testAccuracy: z.number().nullable(),

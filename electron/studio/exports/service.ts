@@ -62,6 +62,7 @@ export function createExportsService(ports: ExportPorts) {
       recipe: run.config.recipe,
       objective: run.config.objective,
       ...(facts.kept && { tuned: facts.kept.tuned }),
+      ...(facts.madeSmall && { madeSmall: facts.madeSmall }),
       seed: run.config.seed,
       pictures: facts.counts,
       testAccuracy: facts.testAccuracy,

@@ -1,4 +1,4 @@
-import type { ExportRequest, Proof } from '#shared/contract/trainer.ts'
+import type { ExportRequest, MadeSmall, Proof } from '#shared/contract/trainer.ts'
 import type { About } from './about.ts'
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
@@ -21,6 +21,7 @@ export function modelCard(
       `${card.createdAt.slice(0, 10)}.`,
     '## How good it is',
     quality(request),
+    ...(card.madeSmall ? ['## Beside the model it was made from', besideTeacher(card.madeSmall)] : []),
     '## How it was made',
     [
       `- Backbone (the network that looks at the picture): ${card.backbone}`,
@@ -114,6 +115,24 @@ function quality(request: ExportRequest): string {
             ...rows,
           ].join('\n'),
         ]),
+  ].join('\n\n')
+}
+
+/** A model that was made small learned what a larger one answers: what that cost, and what it saved. */
+function besideTeacher({ teacher, student }: MadeSmall): string {
+  const right = (share: number | null): string => (share === null ? 'not tested' : percent(share))
+  const size = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
+  const time = (milliseconds: number): string => `${milliseconds.toFixed(1)} ms`
+  return [
+    'It learned what a larger model answers for the training pictures, and their labels (distillation). Both were judged ' +
+      'on the same test pictures; times are for one picture on the computer it was made on, without reading the file.',
+    [
+      '| | the larger model | this one |',
+      '|---|---|---|',
+      `| right on the test pictures | ${right(teacher.testAccuracy)} | ${right(student.testAccuracy)} |`,
+      `| size of the model in Kestrel | ${size(teacher.bytes)} | ${size(student.bytes)} |`,
+      `| time for a picture | ${time(teacher.milliseconds)} | ${time(student.milliseconds)} |`,
+    ].join('\n'),
   ].join('\n\n')
 }
 
