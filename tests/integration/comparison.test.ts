@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { drawPictures } from '../helpers/drawn-pictures.ts'
+import { drawPictures, drawnFolder } from '../helpers/drawn-pictures.ts'
 import { withContents } from '../helpers/folders.ts'
 import { tinyNetwork } from '../helpers/tiny-backbone.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
@@ -22,11 +22,7 @@ beforeAll(async () => {
     ...{ id: 'kestrel_blind', bytes: tinyNetwork(1, { blind: true }) },
   })
   seeing = await tinyBackboneFolder(join(work, 'seeing'), { id: 'mobilenet_v2_tiny' })
-  for (const { path, label } of await drawPictures(pictures, { classes: 3, count: 30, seed: 3 })) {
-    const into = join(pictures, ['berry', 'box', 'lemon'][label]!)
-    await mkdir(into, { recursive: true })
-    await rename(path, join(into, basename(path)))
-  }
+  await drawnFolder(pictures, { classes: 3, count: 30, seed: 3 })
 })
 afterAll(() => rm(work, withContents))
 
