@@ -82,7 +82,9 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
     // An empty variable means none, as in every shell.
     folder: options.backboneFolder ?? (process.env['KESTREL_BACKBONES'] || null),
     builtIn:
-      options.builtInBackbones === undefined ? join(resourcesFolder(), 'backbones') : options.builtInBackbones,
+      options.builtInBackbones === undefined
+        ? join(resourcesFolder(), 'backbones')
+        : options.builtInBackbones,
     catalogue: options.catalogue ?? readCatalogue(),
     prepare: (file, target, signal) =>
       pool.quick<'prepare-backbone'>({ kind: 'prepare-backbone', file, target }, signal ? { signal } : {}),
@@ -110,7 +112,16 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
 
   return {
     services: { pool, backbones, training, runs, exports, thresholds },
-    router: trainingRouter({ training, runs, evaluation, predictions, exports, backbones, comparison, sources }),
+    router: trainingRouter({
+      training,
+      runs,
+      evaluation,
+      predictions,
+      exports,
+      backbones,
+      comparison,
+      sources,
+    }),
     engines: async () => (await hello()).engines,
     engineWords() {
       if (!known) {

@@ -176,7 +176,9 @@ describe('what Kestrel brings along', () => {
     expect(await ensure('kestrel_tiny')).toEqual(first)
     expect(await list()).toMatchObject([{ state: 'ready' }])
     const alone = service({ builtIn: folder })
-    expect(await alone.list()).toMatchObject([{ state: 'broken', detail: expect.stringContaining('damaged') }])
+    expect(await alone.list()).toMatchObject([
+      { state: 'broken', detail: expect.stringContaining('damaged') },
+    ])
     expect(await alone.recommended()).toBeNull()
   })
 })
