@@ -8,6 +8,7 @@ import type { CatalogueEntry } from './backbones/catalogue.ts'
 import { createRates } from './backbones/rates.ts'
 import { createBackboneService } from './backbones/service.ts'
 import type { BackboneService } from './backbones/service.ts'
+import { createComparisonService } from './comparison/service.ts'
 import { collectDiagnostics } from './diagnostics/service.ts'
 import { createEvaluationService } from './evaluation/service.ts'
 import { createExportsService } from './exports/service.ts'
@@ -81,7 +82,9 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
     // An empty variable means none, as in every shell.
     folder: options.backboneFolder ?? (process.env['KESTREL_BACKBONES'] || null),
     builtIn:
-      options.builtInBackbones === undefined ? join(resourcesFolder(), 'backbones') : options.builtInBackbones,
+      options.builtInBackbones === undefined
+        ? join(resourcesFolder(), 'backbones')
+        : options.builtInBackbones,
     catalogue: options.catalogue ?? readCatalogue(),
     prepare: (file, target, signal) =>
       pool.quick<'prepare-backbone'>({ kind: 'prepare-backbone', file, target }, signal ? { signal } : {}),
@@ -91,6 +94,10 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
     oneShot: ports.oneShot,
     settled: ports.settled,
     twins: ports.twins,
+  })
+  const comparison = createComparisonService({
+    ...{ pool, backbones, rates, registry, jobs, bus, log, training },
+    settled: ports.settled,
   })
   const runs = createRunsService({ registry, refreshRecent })
   const evaluation = createEvaluationService({ registry })
@@ -106,7 +113,16 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
 
   return {
     services: { pool, backbones, training, runs, exports, thresholds },
-    router: trainingRouter({ training, runs, evaluation, predictions, exports, backbones, sources }),
+    router: trainingRouter({
+      training,
+      runs,
+      evaluation,
+      predictions,
+      exports,
+      backbones,
+      comparison,
+      sources,
+    }),
     engines: async () => (await hello()).engines,
     engineWords() {
       if (!known) {

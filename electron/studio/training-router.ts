@@ -1,4 +1,5 @@
 import type { BackboneService } from './backbones/service.ts'
+import type { ComparisonService } from './comparison/service.ts'
 import type { EvaluationService } from './evaluation/service.ts'
 import type { ExportsService } from './exports/service.ts'
 import type { SourceAccess } from './ports.ts'
@@ -14,6 +15,7 @@ interface Services {
   predictions: PredictionsService
   exports: ExportsService
   backbones: BackboneService
+  comparison: ComparisonService
   sources: SourceAccess
 }
 
@@ -27,6 +29,7 @@ export function trainingRouter({
   predictions,
   exports,
   backbones,
+  comparison,
   sources,
 }: Services) {
   return {
@@ -78,6 +81,14 @@ export function trainingRouter({
       add: os.backbones.add.handler(({ input }) => backbones.add(sources.paths(input.source, 'read'))),
       remove: os.backbones.remove.handler(async ({ input }) => {
         await backbones.remove(input.backboneId)
+        return ok
+      }),
+    }),
+    comparison: os.comparison.router({
+      get: os.comparison.get.handler(({ input }) => comparison.get(input)),
+      measure: os.comparison.measure.handler(({ input }) => comparison.measure(input)),
+      decide: os.comparison.decide.handler(async ({ input }) => {
+        await comparison.decide(input)
         return ok
       }),
     }),

@@ -21,8 +21,11 @@ export function useJobNotices(): void {
 
   events.onJobEnd((job) => {
     if (job.state === 'failed') {
-      // A training says itself what happened, in the place where it ran.
-      if (job.kind === 'train' && here(job.projectId) && router.currentRoute.value.name === 'train') return
+      // Said already, in the place where it was begun.
+      const place = router.currentRoute.value.name
+      const ofTrain = job.kind === 'train' || job.kind === 'compare'
+      if (ofTrain && here(job.projectId) && place === 'train') return
+      if (job.kind === 'download' && (place === 'train' || place === 'settings')) return
       notices.push({
         level: 'error',
         title: job.error?.message ?? t('app.jobFailed', { job: t(`common.job.${job.kind}`) }),
@@ -56,6 +59,15 @@ export function useJobNotices(): void {
         action: {
           label: t('app.step.results'),
           run: () => void router.push({ name: 'results', params: { projectId } }),
+        },
+      })
+    } else if (job.kind === 'compare' && projectId !== null && router.currentRoute.value.name !== 'train') {
+      notices.push({
+        level: 'good',
+        title: t('app.jobDone.compare', { name: job.title }),
+        action: {
+          label: t('app.step.train'),
+          run: () => void router.push({ name: 'train', params: { projectId } }),
         },
       })
     }

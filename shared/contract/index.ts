@@ -1,3 +1,4 @@
+import { comparison } from './comparison.ts'
 import { labelling, labels, pictures } from './dataset.ts'
 import { imports, projects } from './projects.ts'
 import { jobs, system } from './system.ts'
@@ -19,5 +20,6 @@ export const contract = {
   predictions,
   exports: exportsContract,
   backbones,
+  comparison,
 }
 export type Contract = typeof contract

@@ -10,6 +10,7 @@ export const jobKinds = [
   'download',
   'prepare',
   'label',
+  'compare',
 ] as const
 export const jobStates = ['queued', 'running', 'stopping', 'done', 'failed', 'cancelled'] as const
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import sharp from 'sharp'
 import { createRandom } from '#shared/domain/random.ts'
 
@@ -39,6 +39,19 @@ export async function drawPictures(
     }
   }
   return pictures
+}
+
+/** Drawn pictures in a folder per class, for an import. @returns the folder */
+export async function drawnFolder(
+  folder: string,
+  options: Parameters<typeof drawPictures>[1],
+): Promise<string> {
+  for (const { path, label } of await drawPictures(folder, options)) {
+    const into = join(folder, ['berry', 'box', 'lemon', 'leaf'][label]!)
+    await mkdir(into, { recursive: true })
+    await rename(path, join(into, basename(path)))
+  }
+  return folder
 }
 
 function drawOne(

@@ -6,8 +6,11 @@ import { int, ints } from '../../electron/trainer/graph/types.ts'
 
 export const tinyFeatureLength = 24
 
-/** A classifier of 32 × 32 pictures with random weights and 24 features, as an ONNX file. */
-export function tinyNetwork(seed = 1): Uint8Array {
+/**
+ * A classifier of 32 × 32 pictures with random weights and 24 features, as an ONNX file.
+ * @param blind all it sees is how light a picture is, 24 times over
+ */
+export function tinyNetwork(seed = 1, { blind = false } = {}): Uint8Array {
   const random = createRandom(seed)
   const weights = (shape: number[], scale: number) =>
     float32(
@@ -16,7 +19,11 @@ export function tinyNetwork(seed = 1): Uint8Array {
     )
   const builder = new GraphBuilder('tiny')
   const input = builder.input({ name: 'input', type: 'float32', shape: ['batch', 3, 32, 32] })
-  const kernel = builder.constant('kernel', weights([tinyFeatureLength, 3, 5, 5], 0.2))
+  const shape = [tinyFeatureLength, 3, 5, 5]
+  const kernel = builder.constant(
+    'kernel',
+    blind ? float32(shape, new Array<number>(tinyFeatureLength * 75).fill(0.02)) : weights(shape, 0.2),
+  )
   const convolved = builder.node('Conv', [input, kernel], { strides: ints([2, 2]), pads: ints([2, 2, 2, 2]) })
   const pooled = builder.node('GlobalAveragePool', [builder.node('Relu', [convolved])], {}, 'pool')
   const flat = builder.node('Flatten', [pooled], { axis: int(1) })

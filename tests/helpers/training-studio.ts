@@ -21,12 +21,14 @@ export function memoryLog(): Log & { lines: string[] } {
 }
 
 /** A folder as KESTREL_BACKBONES names it, with a backbone of random weights: small, real, and no help at all. */
-export async function tinyBackboneFolder(folder: string): Promise<string> {
-  const bytes = tinyNetwork()
-  await mkdir(join(folder, 'tiny'), { recursive: true })
-  await writeFile(join(folder, 'tiny', 'model.onnx'), bytes)
+export async function tinyBackboneFolder(
+  folder: string,
+  { id = 'tiny', bytes = tinyNetwork() } = {},
+): Promise<string> {
+  await mkdir(join(folder, id), { recursive: true })
+  await writeFile(join(folder, id, 'model.onnx'), bytes)
   const entry = {
-    id: 'tiny',
+    id,
     input: [32, 32, 3],
     preprocessing: 'x/127.5-1 RGB',
     features: tinyFeatureLength,
@@ -47,8 +49,16 @@ export interface TrainingStudio extends Studio {
   projectOf(folder: string, name?: string): Promise<string>
 }
 
-/** The whole studio with real trainer processes. `backbones`: what KESTREL_BACKBONES names; null: none, and none that comes with Kestrel. */
-export async function trainingStudio(home: string, backbones: string | null): Promise<TrainingStudio> {
+/**
+ * The whole studio with real trainer processes.
+ * @param backbones what KESTREL_BACKBONES names; null: none
+ * @param builtIn where those lie that come with Kestrel; left out: the app's own, or none where there are no others either
+ */
+export async function trainingStudio(
+  home: string,
+  backbones: string | null,
+  builtIn: string | null | undefined = backbones === null ? null : undefined,
+): Promise<TrainingStudio> {
   const log = memoryLog()
   const trainers: number[] = []
   const real = launcherOf(realTrainer)
@@ -59,7 +69,7 @@ export async function trainingStudio(home: string, backbones: string | null): Pr
     mode: 'browser',
     home,
     log,
-    ...(backbones === null && { builtInBackbones: null }),
+    ...(builtIn !== undefined && { builtInBackbones: builtIn }),
     launcher: {
       launch(env) {
         const child = real.launch(env)

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { StudioEvent } from '#shared/contract/system.ts'
-import { drawPictures } from '../helpers/drawn-pictures.ts'
+import { drawnFolder } from '../helpers/drawn-pictures.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
 import { withContents } from '../helpers/folders.ts'
@@ -12,16 +12,6 @@ import { withContents } from '../helpers/folders.ts'
 let work: string
 let pictures: string
 let backbones: string
-
-/** Drawn pictures in a folder per class. */
-async function drawnFolder(folder: string, options: Parameters<typeof drawPictures>[1]): Promise<void> {
-  const drawn = await drawPictures(folder, options)
-  for (const { path, label } of drawn) {
-    const into = join(folder, ['berry', 'box', 'lemon', 'leaf'][label]!)
-    await mkdir(into, { recursive: true })
-    await rename(path, join(into, path.split('/').at(-1)!))
-  }
-}
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'kestrel-training-'))

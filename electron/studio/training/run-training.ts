@@ -195,9 +195,10 @@ async function train(
   )
 }
 
-async function isQuick(
+/** Whether so few features are missing that the warm trainer may compute them. */
+export async function isQuick(
   project: OpenProject,
-  plan: TrainingPlan,
+  plan: Pick<TrainingPlan, 'pictures'>,
   backbone: ReadyBackbone | null,
 ): Promise<boolean> {
   if (!backbone) return false

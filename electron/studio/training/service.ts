@@ -9,6 +9,7 @@ import type { ReadyBackbone } from '../backbones/service.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
 import type { Log } from '../log.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
+import { createComparisonRepository } from '../storage/comparison-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
 import { checkPlan } from './checks.ts'
@@ -66,11 +67,14 @@ export function createTrainingService(ports: TrainingPorts) {
     return plan
   }
 
-  /** The choices of the newest training, as far as they still make sense. */
+  /** The choices of the newest training, as far as they still make sense, and what was decided about backbones since. */
   async function recommended(project: OpenProject): Promise<TrainConfig> {
-    const last = project.use(createRunsRepository).all()[0]?.config
+    const newest = project.use(createRunsRepository).all()[0]
+    const last = newest?.config
+    const decision = project.use(createComparisonRepository).decision()
+    const decided = decision && decision.afterRun >= (newest?.number ?? 0) ? decision.chosen : null
     const ready = (await backbones.list()).filter(({ state }) => state === 'ready')
-    const same = ready.find(({ id }) => id === last?.backboneId)
+    const same = ready.find(({ id }) => id === (decided ?? last?.backboneId))
     const backboneId = (same ?? ready[0])?.id ?? null
     const recipe = backboneId === null ? 'scratch' : last?.recipe === 'fine-tune' ? 'fine-tune' : 'head'
     return {
@@ -250,6 +254,12 @@ export function createTrainingService(ports: TrainingPorts) {
     /** @throws KestrelError not-found, model-unreadable */
     students: ({ projectId, runId }: { projectId: string; runId: string }) =>
       studentsFor({ pool, backbones }, registry.get(projectId), runId),
+
+    /** What a training with the recommended choices would learn from now. */
+    async currentPlan(project: OpenProject): Promise<{ plan: TrainingPlan; config: TrainConfig }> {
+      const config = await recommended(project)
+      return { plan: planFor(project, config), config }
+    },
 
     /**
      * Goes on with a training by gradients that was interrupted or stopped, from its last finished epoch, on the very

@@ -28,7 +28,12 @@ export const appTexts = {
   stopping: 'Stopping',
   moreJobs: 'and one more | and {n} more',
   jobs: 'What is running',
-  jobDone: { import: 'Pictures added', train: 'Training finished', export: 'Export finished' },
+  jobDone: {
+    import: 'Pictures added',
+    train: 'Training finished',
+    export: 'Export finished',
+    compare: '{name} was compared on your pictures',
+  },
   jobFailed: '{job} did not finish',
   sending: 'Sending {n} files to the studio',
   dropHere: 'Drop to add these pictures',

@@ -39,6 +39,7 @@ export const commonTexts = {
     download: 'Downloading',
     prepare: 'Preparing',
     label: 'Changing many pictures',
+    compare: 'Comparing two networks',
   },
   stage: {
     queued: 'waiting for its turn',

@@ -26,6 +26,7 @@ export default {
   downloading: 'Downloading',
   removeNetwork: 'Remove {name}',
   networkFacts: '{size} px · {features} features · {bytes}',
+  builtIn: 'Part of Kestrel: it is always there and cannot be removed.',
   networkRate: '{rate} pictures/s here',
   state: {
     ready: 'ready',
@@ -36,6 +37,7 @@ export default {
   source: {
     store: 'on this computer',
     folder: 'from a shared folder',
+    'built-in': 'comes with Kestrel',
     catalogue: 'catalogue',
     added: 'added by you',
   },

@@ -37,3 +37,13 @@ export function useBackbones() {
   const studio = useStudio()
   return useQuery({ key: queryKeys.backbones, query: () => studio.backbones.list() })
 }
+
+/** What a larger backbone would gain over Kestrel's own; null where there is nothing to hold against each other. */
+export function useComparisonQuery(projectId: MaybeRefOrGetter<string>) {
+  const studio = useStudio()
+  return useQuery({
+    key: () => queryKeys.part(toValue(projectId), 'pictures', 'comparison'),
+    query: () => studio.comparison.get({ projectId: toValue(projectId) }),
+    placeholderData: (previous) => previous,
+  })
+}

@@ -21,6 +21,10 @@ const studio = await composeStudio({
   log,
   launcher: createTrainerLauncher(null),
   pageFolder: env['KESTREL_TEST_PAGE'],
+  // A folder of a test's own instead of what comes with Kestrel; empty: none.
+  ...(env['KESTREL_TEST_BUILT_IN'] !== undefined && {
+    builtInBackbones: env['KESTREL_TEST_BUILT_IN'] || null,
+  }),
 })
 const door = await openLoopbackDoor({ fetch: studio.fetch, log }, { port: 0 })
 process.stdout.write(`${door.address}\n`)
