@@ -215,13 +215,16 @@ describe('what is stored with a run', () => {
     split: { train: 0.7, val: 0.15, test: 0.15 },
   }
 
-  it('reads what was stored when there were only single options, and before there was a choice of heads', () => {
+  it('reads what was stored when there were only single options, and before there were later choices', () => {
     const changes = {
       optimiser: { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8, convention: 'pytorch' },
       ...{ learningRate: 0.01, epochs: 3, batchSize: 8, classWeights: 'balanced' },
       ...{ augmentation: 'strong', network: 'lenet-5' },
     }
-    expect(trainConfigSchema.parse({ ...old, changes })).toEqual({ ...old, changes, objective: 'softmax' })
+    expect(trainConfigSchema.parse({ ...old, changes })).toEqual({
+      ...{ ...old, changes },
+      ...{ objective: 'softmax', together: 'shots', teacherRunId: null },
+    })
     expect(trainConfigSchema.parse(old).changes).toEqual({})
   })
 
