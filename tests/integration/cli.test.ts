@@ -84,8 +84,8 @@ describe('kestrel serve', () => {
   })
 })
 
-// A training on the pixels and a proof, on a machine that may be busy with other tests.
-describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
+// Trainings and a proof, on a machine that may be busy with other tests.
+describe('kestrel run with nothing but what comes with Kestrel', { timeout: 300_000 }, () => {
   const at = (name: string): string => join(folder, name)
 
   it('goes from a folder to a proven export, and predicts with it', async () => {
@@ -95,14 +95,14 @@ describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
       ['run', at('pictures'), '--out', at('project'), '--export', 'onnx', '--seed', '3', '--json'],
       { env },
     )
-    expect(stderr).toContain('learns from the pixels alone')
+    expect(stderr).toContain('Computing features')
     expect(code).toBe(0)
     const result = runResultSchema.parse(JSON.parse(stdout))
     expect(result).toMatchObject({
       seed: 3,
       engine: 'onnx',
-      backbone: null,
-      recipe: 'scratch',
+      backbone: 'kestrel_small_128',
+      recipe: 'head',
       classes: ['leaf', 'shell'],
       images: { read: 16, duplicates: 0 },
     })
@@ -196,7 +196,7 @@ describe('kestrel run without any backbone', { timeout: 300_000 }, () => {
   })
 
   it('ends with 130 when it is interrupted, keeps what was read and goes on', async () => {
-    const args = ['run', at('pictures'), '--out', at('interrupted'), '--json']
+    const args = ['run', at('pictures'), '--out', at('interrupted'), '--recipe', 'scratch', '--json']
     let sent = false
     const first = await kestrel(args, {
       env,

@@ -39,7 +39,7 @@ const step = (page: Page, name: string) =>
 describe('the studio in its window', () => {
   const work = mkdtempSync(join(tmpdir(), 'kestrel-app-'))
   const home = join(work, 'home')
-  // Without ready-made networks the studio trains its small one: slow enough to be interrupted, and needs no data.
+  // Only what comes with Kestrel.
   const env = { KESTREL_BACKBONES: work, HOME: work }
   let kestrel: LaunchedApp
   let page: Page
@@ -106,12 +106,15 @@ describe('the studio in its window', () => {
   it('trains a small model on them', async () => {
     await step(page, 'Train').click()
     await page.getByTestId('start-training').click()
-    await page.getByTestId('running').waitFor()
     await page.getByTestId('outcome').getByText('Finished').waitFor({ timeout: 180_000 })
     expect(pidsIn(kestrel.log(), 'trainer started').length).toBeGreaterThan(0)
   })
 
+  /** Long enough to be interrupted. */
+  const fromScratch = () => page.getByRole('radio', { name: /From scratch/ }).click()
+
   it('keeps everything when it is closed during a training, and says so when it is opened again', async () => {
+    await fromScratch()
     await page.getByTestId('start-training').click()
     await page.getByTestId('running').waitFor()
     await kestrel.app.close()
@@ -134,6 +137,7 @@ describe('the studio in its window', () => {
 
   it('says what happened when a training process is killed', async () => {
     await step(page, 'Train').click()
+    await fromScratch()
     await page.getByTestId('start-training').click()
     await page.getByTestId('running').waitFor()
     const trainers = pidsIn(kestrel.log(), 'trainer started')

@@ -1,0 +1,75 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { accessibilityProblems, inTheme, launchBrowser, startStudio } from './studio.ts'
+import type { RunningStudio } from './studio.ts'
+
+let browser: Browser
+let studio: RunningStudio
+let page: Page
+
+beforeAll(async () => {
+  // What comes with Kestrel is all there is.
+  process.env['KESTREL_BACKBONES'] = ''
+  browser = await launchBrowser()
+  studio = await startStudio(browser)
+  page = await studio.open()
+  await page.getByRole('button', { name: /Try a sample/ }).click()
+  await page.waitForURL(/\/p\/.+\/pictures/)
+  await page.getByText(/^2\d\d pictures added/).waitFor()
+})
+afterAll(async () => {
+  await studio?.close()
+  await browser?.close()
+})
+
+const goto = (step: string): Promise<void> =>
+  page
+    .getByRole('navigation', { name: 'Steps' })
+    .getByRole('link', { name: new RegExp(`\\b${step}\\b`) })
+    .click()
+async function bothThemesAreAccessible(): Promise<void> {
+  for (const theme of ['light', 'dark'] as const) {
+    await inTheme(page, theme)
+    expect(await accessibilityProblems(page), theme).toEqual([])
+  }
+  await inTheme(page, 'light')
+}
+
+describe('a finished model', () => {
+  it('is trained with what comes with Kestrel, in seconds', async () => {
+    await goto('Train')
+    await page.getByTestId('start-training').click()
+    await page
+      .getByTestId('outcome')
+      .getByText(/^Finished: \d+ % right/)
+      .waitFor()
+  })
+
+  it('says what it weighs, and what it could be made small to', async () => {
+    const card = page.getByTestId('make-small')
+    await card.getByText('Make it small').first().click()
+    await card.getByRole('radio', { name: /^Tiny/ }).waitFor()
+    // A head on Kestrel's own network is as large as "small": that would save nothing.
+    expect(await card.getByRole('radio').count()).toBe(1)
+    await card.getByText(/Run 1 now: [\d.]+\sMB, [\d.]+ ms for a picture/).waitFor()
+    await bothThemesAreAccessible()
+  })
+
+  it('teaches a smaller one, which stands beside it in Results', async () => {
+    const card = page.getByTestId('make-small')
+    await card.getByRole('radio', { name: /^Tiny/ }).click()
+    await card.getByTestId('start-small').click()
+    const running = page.getByTestId('running')
+    await running.getByText(/epoch 2\b/).waitFor()
+    await running.getByRole('button', { name: 'Stop, keep the best' }).click()
+    await page
+      .getByTestId('outcome')
+      .getByText(/^Stopped: \d+ % right/)
+      .waitFor()
+    await goto('Results')
+    const weights = page.getByTestId('made-small')
+    await weights.getByText('Run 1, its teacher').waitFor()
+    await weights.getByText(/× smaller/).waitFor()
+    await bothThemesAreAccessible()
+  })
+})
