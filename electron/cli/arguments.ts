@@ -94,7 +94,7 @@ const parsers: Record<CommandName, (argv: string[]) => Command> = {
       split: splitOf(values.split ?? '70/15/15', wrong),
       folds: foldsOf(values.folds, wrong),
       testFolder: values['test-folder'] ?? null,
-      together: oneOf(keptTogether, values.together ?? 'shots', '--together', wrong),
+      together: oneOf(keptTogether, values.together ?? 'copies', '--together', wrong),
       labels: values.labels === undefined ? null : oneOf(labelRules, values.labels, '--labels', wrong),
       exports: exportsOf(values.export, wrong),
       ...{ changes, network, training },

@@ -49,8 +49,9 @@ with it. Pressed again, it ends at once.
   --split A/B/C      shares of train/val/test, 70/15/15 when left out
   --folds K          also K-fold cross-validation over training and validation pictures
   --test-folder F    test on the pictures of F, which nothing is learned from
-  --together WHAT    shots (when left out): nearly the same pictures stay on one side and in one fold; copies: only files
-                     that are the same, as most published figures have it
+  --together WHAT    copies (when left out): files that are the same stay on one side and in one fold, as in most published
+                     figures; what lies across all the same is said. shots: nearly the same pictures stay together, too,
+                     as in the window: the honest figure where there are such
   --labels RULE      parent (the folder that holds the picture, also when left out), first, last or path
   --network N        scratch: small-cnn, lenet-5, small-vgg, small-resnet, mobilenet-like, or a FILE.json
   --training F.json  fine-tune and scratch: any part of the settings of the training, as a file; what it leaves out stays

@@ -17,7 +17,7 @@ describe('kestrel run', () => {
       seed: 1,
       split: { train: 70, val: 15, test: 15 },
       folds: 0,
-      together: 'shots',
+      together: 'copies',
       testFolder: null,
       labels: null,
       exports: [],
