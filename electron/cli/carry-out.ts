@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { KestrelError } from '#shared/errors/index.ts'
-import { writeFileWhole } from '#studio/files.ts'
+import { writeFileWhole } from '#shared/util/write-file-whole.ts'
 import type { OpenProject } from '#studio/projects/open-project.ts'
 import { createRunsRepository } from '#studio/storage/runs-repository.ts'
 import type { RunRecord } from '#studio/storage/runs-repository.ts'

@@ -21,6 +21,7 @@ export interface DistillationReport extends DistillationPlan {
   sha256: string
   preprocessing: Preprocessing
   agreement: number | null
+  /** Of the last start: a backbone may be made in several. */
   timings: { features_s: number; train_s: number }
   stopped: { reason: string; message: string } | null
   path: string
@@ -28,8 +29,7 @@ export interface DistillationReport extends DistillationPlan {
 
 /** The same for people, beside the backbone. */
 export function distillationCard(report: DistillationReport): string {
-  const { teacher, pictures, timings } = report
-  const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} min`
+  const { teacher, pictures } = report
   const probes = pictures.probes.map((name) => ` --probe ${name}`).join('')
   const folders = pictures.folders.length > 0 ? ` --pictures ${pictures.folders.join(' ')}` : ''
   return `# A backbone made by distillation
@@ -43,7 +43,6 @@ ${teacher.name} (\`${teacher.id}\`, licence: ${teacher.licence}). No weight of t
 | File | backbone.onnx, ${(report.bytes / 1e6).toFixed(2)} MB, weights in half precision, SHA-256 \`${report.sha256}\` |
 | Pictures | ${pictures.used} (${pictures.skipped} could not be read), ${report.views} views of each, shown ${report.epochs} times |
 | Agreement | ${report.agreement === null ? 'not measured' : `mean cosine ${report.agreement.toFixed(3)} with the teacher's standardised features, on pictures held back`} |
-| Time | ${minutes(timings.features_s)} for the teacher, ${minutes(timings.train_s)} for the student |
 | Pictures go in as | RGB, −1 … 1, stretched to ${report.size} × ${report.size} |
 
 Made by

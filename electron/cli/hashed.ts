@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { hashFile } from '#studio/backbones/hash-file.ts'
 import type { FoundFile } from '#studio/sources/walk.ts'
 
 export interface HashedFile {
@@ -16,9 +14,7 @@ export async function hashAll(
   const refused: { file: string; code: string; message: string }[] = []
   for (const file of files) {
     try {
-      const hash = createHash('sha256')
-      await pipeline(createReadStream(file.path), hash)
-      readable.push({ file, sha256: hash.digest('hex') })
+      readable.push({ file, sha256: await hashFile(file.path, 'sha256') })
     } catch (error) {
       if (!(error instanceof Error && 'code' in error)) throw error
       refused.push({ file: file.relative, code: 'file-unreadable', message: 'This file cannot be opened.' })

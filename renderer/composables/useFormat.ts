@@ -39,6 +39,16 @@ export function useFormat() {
     return m === 0 ? t('common.hours', { n: h }) : t('common.hoursMinutes', { h, m })
   }
 
+  /** @param value milliseconds that something takes; one decimal where there are only a few */
+  function milliseconds(value: number): string {
+    const digits = value < 9.95 ? 1 : 0
+    const number = new Intl.NumberFormat(locale.value, {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    })
+    return `${number.format(value)}${thin}ms`
+  }
+
   /** @param at milliseconds since 1970 @param now the same, for a view that ticks */
   function ago(at: number, now = Date.now()): string {
     const seconds = Math.max(0, Math.round((now - at) / 1000))
@@ -57,7 +67,7 @@ export function useFormat() {
   const rate = (value: number): string =>
     t('common.rate', { rate: count(value < 10 ? Math.round(value * 10) / 10 : Math.round(value)) })
 
-  return { count, percent, bytes, duration, ago, moment, rate }
+  return { count, percent, bytes, duration, milliseconds, ago, moment, rate }
 }
 
 /** A clock for "4 seconds ago": milliseconds since 1970, every `intervalMs`. */

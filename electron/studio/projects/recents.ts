@@ -2,7 +2,8 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { recentProjectSchema } from '#shared/contract/projects.ts'
-import { readTextIfThere, writeFileWhole } from '../files.ts'
+import { writeFileWhole } from '#shared/util/write-file-whole.ts'
+import { readTextIfThere } from '../files.ts'
 import type { Log } from '../log.ts'
 
 const recentSchema = recentProjectSchema.omit({ location: true, missing: true }).extend({

@@ -6,7 +6,8 @@ import { settingsSchema } from '#shared/contract/system.ts'
 import type { Settings } from '#shared/contract/system.ts'
 import { kestrelHome } from '#shared/util/home.ts'
 import { jsonOrUndefined } from '#shared/util/json.ts'
-import { readTextIfThere, writeFileWhole } from '../files.ts'
+import { writeFileWhole } from '#shared/util/write-file-whole.ts'
+import { readTextIfThere } from '../files.ts'
 import type { Log } from '../log.ts'
 
 const defaults: Settings = {

@@ -13,6 +13,10 @@ const placeOf = (project: OpenProject, runId: string): string => join(project.pa
 export const hasCheckpoint = (project: OpenProject, runId: string): boolean =>
   existsSync(placeOf(project, runId))
 
+/** What a person can do after a training ended without a model. */
+export const whatNext = (project: OpenProject, runId: string): string =>
+  hasCheckpoint(project, runId) ? 'Go on with it, or train anew.' : 'Press Train to go on from there.'
+
 /** Ended without a model: stopped early, or its process was killed. */
 const endedEarly = ({ state }: RunRecord): boolean => state === 'interrupted' || state === 'failed'
 

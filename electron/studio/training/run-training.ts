@@ -17,7 +17,7 @@ import { createPredictionsRepository } from '../storage/predictions-repository.t
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunFacts, RunRecord } from '../storage/runs-repository.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
-import { checkpointFolder, dropCheckpoint, endsTheSameWay, wasStopped } from './checkpoints.ts'
+import { checkpointFolder, dropCheckpoint, endsTheSameWay, wasStopped, whatNext } from './checkpoints.ts'
 import { checkShots } from './checks.ts'
 import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
@@ -101,7 +101,7 @@ export async function runTraining(
     runs.end(run.id, {
       state: stopped ? 'interrupted' : 'failed',
       facts,
-      error: toWire(stopped ? stoppedEarly : error),
+      error: toWire(stopped ? stoppedEarly(project, run.id) : error),
       endedAt: Date.now(),
     })
     throw error
@@ -111,10 +111,11 @@ export async function runTraining(
   }
 }
 
-const stoppedEarly = new KestrelError('stopped', 'Stopped before there was a model.', {
-  kept: 'What was computed so far is kept.',
-  remedy: 'Press Train to go on from there.',
-})
+const stoppedEarly = (project: OpenProject, runId: string): KestrelError =>
+  new KestrelError('stopped', 'Stopped before there was a model.', {
+    kept: 'What was computed so far is kept.',
+    remedy: whatNext(project, runId),
+  })
 
 async function prepared(
   { backbones }: RunTrainingPorts,

@@ -13,7 +13,7 @@ import { createComparisonRepository } from '../storage/comparison-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
 import { checkPlan } from './checks.ts'
-import { hasCheckpoint, isResumable, wasStopped } from './checkpoints.ts'
+import { whatNext, isResumable, wasStopped } from './checkpoints.ts'
 import { freezeContinuation, freezeRun } from './freeze.ts'
 import { frozenPlan, leftOut, planTraining } from './plan.ts'
 import { studentsFor } from './students.ts'
@@ -238,9 +238,7 @@ export function createTrainingService(ports: TrainingPorts) {
         code: 'stopped',
         message,
         kept: 'What was computed so far is kept.',
-        remedy: hasCheckpoint(project, run.id)
-          ? 'Go on from the last finished epoch, or train anew.'
-          : 'Press Train to go on from there.',
+        remedy: whatNext(project, run.id),
       },
       endedAt: Date.now(),
     })

@@ -1,4 +1,5 @@
 import type { DistillationLoss } from '#shared/domain/distillation/objective.ts'
+import { KestrelError } from '#shared/errors/index.ts'
 import { int64s, scalar } from '../graph/tensor.ts'
 import { int } from '../graph/types.ts'
 import type { LossPlace } from './losses.ts'
@@ -32,6 +33,10 @@ export function distillationRows(loss: DistillationLoss, place: LossPlace): stri
     .map(({ rows, weight }) =>
       weight === 1 ? rows : builder.node('Mul', [rows, number(place, weight)], {}, 'loss/part'),
     )
+  if (weighted.length === 0)
+    throw new KestrelError('bad-request', 'With these weights the student would have nothing to learn.', {
+      remedy: 'Leave one of the weights of a part that is there above 0.',
+    })
   return weighted.reduce((sum, rows) => builder.node('Add', [sum, rows], {}, 'loss/rows_loss'))
 }
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
 import type { DistillRequest, DistillResult } from '#shared/contract/trainer.ts'
 import type { DistillationLoss } from '#shared/domain/distillation/objective.ts'
 import type { NetworkSpec } from '#shared/domain/network/index.ts'
 import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
 import { KestrelError } from '#shared/errors/index.ts'
+import { writeFileWhole } from '#shared/util/write-file-whole.ts'
 import { layoutOf, scatter } from '../autodiff/layout.ts'
 import { withoutDropout } from '../autodiff/training-form.ts'
 import { engineFor } from '../engines/choose.ts'
@@ -112,13 +112,7 @@ async function writeBackbone(
   const { graph: last, parameters } = backboneOf({ format: 'onnx', graph: network })
   const { graph, featureLength } = withEarlierLevels(last, spec)
   const bytes = writeOnnx(halveWeights(graph))
-  const beside = `${target}.${process.pid}.part`
-  try {
-    await writeFile(beside, bytes)
-    await rename(beside, target)
-  } finally {
-    await rm(beside, { force: true })
-  }
+  await writeFileWhole(target, bytes)
   return {
     featureLength,
     parameters,

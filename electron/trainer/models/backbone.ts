@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { writeFileWhole } from '#shared/util/write-file-whole.ts'
 import type { PrepareBackboneResult } from '#shared/contract/trainer.ts'
 import { preprocessingOf } from '#shared/domain/preprocessing/scaling.ts'
 import { writeOnnx } from '../graph/onnx/index.ts'
@@ -52,14 +52,7 @@ export function backboneOf(source: ModelSource): Backbone {
 export async function prepareBackbone(file: string, target: string): Promise<PrepareBackboneResult> {
   const { graph, ...result } = backboneOf(await readModel(file))
   const bytes = writeOnnx(graph)
-  const beside = `${target}.${process.pid}.part`
-  try {
-    await writeFile(beside, bytes)
-    await rename(beside, target)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
-  }
+  await writeFileWhole(target, bytes)
   return {
     kind: 'prepare-backbone',
     ...result,

@@ -12,6 +12,7 @@ export default {
   runOption: 'Run {number} · {name}',
   from: 'Run {number} · {recipe} · {when}',
   continues: 'goes on from run {number}',
+  learnedFrom: 'made small from run {number}',
   recipe: { head: 'Quick', 'fine-tune': 'Careful', scratch: 'From scratch' },
   use: 'Use it',
   compare: 'Compare with…',

@@ -34,7 +34,7 @@ export default {
   interrupted: 'The training was interrupted',
   interruptedWords: 'What was computed is kept: training again goes on from there.',
   seeResults: 'See the results',
-  goOn: 'Go on from the last epoch',
+  goOn: 'Go on with this training',
   goOnTraining: 'Go on training',
   kept: {
     tuned:
@@ -81,7 +81,7 @@ export default {
     words: 'Teach a smaller network what this model knows: for a phone, a web page or a slow computer.',
     weighing: 'Weighing the models on this computer',
     now: 'Run {number} now: {weight}.',
-    weight: '{size}, {time} ms for a picture',
+    weight: '{size}, {time} for a picture',
     term: 'distillation',
     meaning:
       'The small network learns what the large one answers for every picture, in all its shades, and the right label besides. Both are then tested on the same pictures.',
@@ -95,7 +95,7 @@ export default {
   backbone: 'Network that already knows pictures',
   backboneTerm: 'backbone',
   backboneMeaning:
-    'A network trained before on over a million everyday photos. It turns each picture into a list of numbers (features); your model learns to tell labels apart from these.',
+    'A network trained before on very many everyday photos (the one that comes with Kestrel on some thousands). It turns each picture into a list of numbers (features); your model learns to tell labels apart from these.',
   noBackbone: 'No ready-made network is on this computer.',
   noBackboneWords:
     'Kestrel can train a small network on the pixels instead. With a ready-made network results are mostly much better.',

@@ -7,7 +7,7 @@ import { drawnFolder } from '../../helpers/drawn-pictures.ts'
 import { withContents } from '../../helpers/folders.ts'
 import { tinyNetwork } from '../../helpers/tiny-backbone.ts'
 import { tinyBackboneFolder } from '../../helpers/training-studio.ts'
-import { accessibilityProblems, dropPaths, inTheme, launchBrowser, startStudio } from './studio.ts'
+import { dropPaths, expectAccessibleInBothThemes, launchBrowser, startStudio } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 /** What comes with Kestrel sees only how light a picture is; a better one is offered, compared and chosen. */
@@ -43,13 +43,6 @@ afterAll(async () => {
 const note = (): Locator => page.getByTestId('larger')
 const button = (name: string | RegExp): Locator => note().getByRole('button', { name })
 const network = (): Locator => page.getByRole('combobox', { name: 'Network that already knows pictures' })
-async function bothThemesAreAccessible(): Promise<void> {
-  for (const theme of ['light', 'dark'] as const) {
-    await inTheme(page, theme)
-    expect(await accessibilityProblems(page), theme).toEqual([])
-  }
-}
-
 describe('a larger network than the one that comes with Kestrel', () => {
   it('is offered with name, size and licence while Kestrel’s own would be used', async () => {
     await page.goto(new URL(address, page.url()).href)
@@ -59,7 +52,7 @@ describe('a larger network than the one that comes with Kestrel', () => {
       .getByText(/^MobileNet V2 · 14.MB · licence: Apache-2.0$/)
       .waitFor()
     await button(/^Download \(14.MB\)$/).waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     await page.getByTestId('start-training').click()
     await page.getByTestId('outcome').waitFor()
     await page.goto(new URL('/settings', page.url()).href)
@@ -79,13 +72,13 @@ describe('a larger network than the one that comes with Kestrel', () => {
     await page.locator('a.step[href$=train]').click()
     await network().getByText('Kestrel’s own').waitFor()
     await note().getByText('Would MobileNet V2 do better?').waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     await button('Compare on my pictures').click()
     await note().getByText('MobileNet V2 does better on your pictures').waitFor()
     await note()
       .getByText(/^Right on 75 of your pictures/)
       .waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     await network().getByText('Kestrel’s own').waitFor()
     await button('Use it').click()
     await network().getByText('MobileNet V2').waitFor()

@@ -5,7 +5,14 @@ import type { Browser, JSHandle, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
 import { sharedPath } from '../../helpers/shared.ts'
-import { accessibilityProblems, chooseFiles, launchBrowser, startStudio } from './studio.ts'
+import {
+  accessibilityProblems,
+  chooseFiles,
+  goToStep,
+  launchBrowser,
+  startStudio,
+  trySample,
+} from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 /**
@@ -21,8 +28,7 @@ let studio: RunningStudio
 let page: Page
 
 const goto = async (step: string): Promise<void> => {
-  const rail = page.getByRole('navigation', { name: 'Steps' })
-  await rail.getByRole('link', { name: new RegExp(`\\b${step}\\b`) }).click()
+  await goToStep(page, step)
   await page.getByRole('heading', { level: 1, name: step }).waitFor()
 }
 const trained = (): Promise<void> =>
@@ -43,9 +49,7 @@ beforeAll(async () => {
   browser = await launchBrowser()
   studio = await startStudio(browser)
   page = await studio.open()
-  await page.getByRole('button', { name: /Try a sample/ }).click()
-  await page.waitForURL(/\/p\/.+\/pictures/)
-  await page.getByText(/^2\d\d pictures added/).waitFor()
+  await trySample(page)
 })
 afterAll(async () => {
   await studio?.close()

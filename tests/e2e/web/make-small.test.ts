@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accessibilityProblems, inTheme, launchBrowser, startStudio } from './studio.ts'
+import { expectAccessibleInBothThemes, goToStep, launchBrowser, startStudio, trySample } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 let browser: Browser
@@ -13,27 +13,14 @@ beforeAll(async () => {
   browser = await launchBrowser()
   studio = await startStudio(browser)
   page = await studio.open()
-  await page.getByRole('button', { name: /Try a sample/ }).click()
-  await page.waitForURL(/\/p\/.+\/pictures/)
-  await page.getByText(/^2\d\d pictures added/).waitFor()
+  await trySample(page)
 })
 afterAll(async () => {
   await studio?.close()
   await browser?.close()
 })
 
-const goto = (step: string): Promise<void> =>
-  page
-    .getByRole('navigation', { name: 'Steps' })
-    .getByRole('link', { name: new RegExp(`\\b${step}\\b`) })
-    .click()
-async function bothThemesAreAccessible(): Promise<void> {
-  for (const theme of ['light', 'dark'] as const) {
-    await inTheme(page, theme)
-    expect(await accessibilityProblems(page), theme).toEqual([])
-  }
-  await inTheme(page, 'light')
-}
+const goto = (step: string): Promise<void> => goToStep(page, step)
 
 describe('a finished model', () => {
   it('is trained with what comes with Kestrel, in seconds', async () => {
@@ -52,7 +39,7 @@ describe('a finished model', () => {
     // A head on Kestrel's own network is as large as "small": that would save nothing.
     expect(await card.getByRole('radio').count()).toBe(1)
     await card.getByText(/Run 1 now: [\d.]+\sMB, [\d.]+ ms for a picture/).waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
   })
 
   it('teaches a smaller one, which stands beside it in Results', async () => {
@@ -70,6 +57,6 @@ describe('a finished model', () => {
     const weights = page.getByTestId('made-small')
     await weights.getByText('Run 1, its teacher').waitFor()
     await weights.getByText(/× smaller/).waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
   })
 })

@@ -11,6 +11,7 @@ import { rendererFolder } from '#shared/util/app-folders.ts'
 import { findBrowser } from '../../../scripts/lib/browser.ts'
 import { nodeFlags } from '../../../scripts/lib/node24.mjs'
 import { chromium } from 'playwright-core'
+import { expect } from 'vitest'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { withContents } from '../../helpers/folders.ts'
 
@@ -169,3 +170,26 @@ export async function dropPaths(page: Page, paths: string[], at?: string): Promi
   }
   await session.detach()
 }
+
+/** Axe finds nothing on the page as it is, in either theme; it is left in the light one. */
+export async function expectAccessibleInBothThemes(page: Page): Promise<void> {
+  for (const theme of ['light', 'dark'] as const) {
+    await inTheme(page, theme)
+    expect(await accessibilityProblems(page), theme).toEqual([])
+  }
+  await inTheme(page, 'light')
+}
+
+/** A project with the pictures that come with Kestrel, all of them imported. */
+export async function trySample(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /Try a sample/ }).click()
+  await page.waitForURL(/\/p\/.+\/pictures/)
+  await page.getByText(/^2\d\d pictures added/).waitFor()
+}
+
+/** Goes to Pictures, Train, Results, Use or Export of the open project. */
+export const goToStep = (page: Page, step: string): Promise<void> =>
+  page
+    .getByRole('navigation', { name: 'Steps' })
+    .getByRole('link', { name: new RegExp(`\\b${step}\\b`) })
+    .click()

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { accessibilityProblems, inTheme, launchBrowser, startStudio } from './studio.ts'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { expectAccessibleInBothThemes, goToStep, launchBrowser, startStudio, trySample } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 let browser: Browser
@@ -11,20 +11,14 @@ beforeAll(async () => {
   browser = await launchBrowser()
   studio = await startStudio(browser)
   page = await studio.open()
-  await page.getByRole('button', { name: /Try a sample/ }).click()
-  await page.waitForURL(/\/p\/.+\/pictures/)
-  await page.getByText(/^2\d\d pictures added/).waitFor()
+  await trySample(page)
 })
 afterAll(async () => {
   await studio?.close()
   await browser?.close()
 })
 
-const goto = (step: string): Promise<void> =>
-  page
-    .getByRole('navigation', { name: 'Steps' })
-    .getByRole('link', { name: new RegExp(`\\b${step}\\b`) })
-    .click()
+const goto = (step: string): Promise<void> => goToStep(page, step)
 const stopAfterAnEpoch = async (): Promise<void> => {
   const running = page.getByTestId('running')
   await running.getByText(/epoch \d+/).waitFor()
@@ -33,12 +27,6 @@ const stopAfterAnEpoch = async (): Promise<void> => {
     .getByTestId('outcome')
     .getByText(/Stopped after epoch \d+ of \d+/)
     .waitFor()
-}
-async function bothThemesAreAccessible(): Promise<void> {
-  for (const theme of ['light', 'dark'] as const) {
-    await inTheme(page, theme)
-    expect(await accessibilityProblems(page), theme).toEqual([])
-  }
 }
 
 describe('a training that was stopped', () => {
@@ -52,7 +40,7 @@ describe('a training that was stopped', () => {
       .getByTestId('outcome')
       .getByText(/^Stopped: \d+ % right/)
       .waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     await page.getByTestId('go-on').click()
     await stopAfterAnEpoch()
   })
@@ -61,7 +49,7 @@ describe('a training that was stopped', () => {
     await goto('Results')
     await page.getByText(/goes on from run 1/).waitFor()
     await page.getByTestId('accuracy').waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     await page.getByTestId('go-on').click()
     await page.waitForURL(/\/train/)
     await page.getByTestId('running').waitFor()
