@@ -61,7 +61,7 @@ export const run: Bench = async ({ shared, temporary, say }) => {
         name: `${name}: near-duplicates kept together`,
         value: honest.folds.pooled.accuracy,
         unit: '',
-        note: `${result.sharedShots!.pictures} pictures show ${result.sharedShots!.groups} shots several times; balanced accuracy ${balancedOf(honest.folds.pooled).toFixed(3)}`,
+        note: `${result.sharedShots!.pictures} pictures in ${result.sharedShots!.groups} groups; balanced accuracy ${balancedOf(honest.folds.pooled).toFixed(3)}`,
       })
     }
     if (balanced)

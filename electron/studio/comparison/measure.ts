@@ -10,6 +10,7 @@ import type { BackboneService, ReadyBackbone } from '../backbones/service.ts'
 import type { JobContext } from '../jobs/job-runner.ts'
 import type { OpenProject } from '../projects/open-project.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
+import { imagesOf } from '../training/plan.ts'
 import type { PlannedPicture } from '../training/plan.ts'
 import { isQuick } from '../training/run-training.ts'
 
@@ -91,9 +92,7 @@ async function answersOf(
         },
         objective: 'softmax',
         classes: [...classes],
-        images: pictures.map(({ pictureId, sha256, path, class: label, split }) => ({
-          ...{ id: pictureId, sha256, path, label, split },
-        })),
+        images: imagesOf(pictures),
         ...{ seed, folds: FOLDS, cacheDir: project.paths.features, runDir: folder },
         ...{ warmStartFrom: null, gradients: null, engine: 'onnx', checkpointDir: null },
       },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { SplitName } from '#shared/contract/trainer.ts'
+import type { SplitName, TrainRequest } from '#shared/contract/trainer.ts'
 import type { SharedShots, TrainConfig } from '#shared/contract/training.ts'
 import { growSplit } from '#shared/domain/split-growth.ts'
 import { shotGroups } from '#shared/domain/shot-groups.ts'
@@ -41,6 +41,13 @@ export interface TrainingPlan {
   /** Whether sides differ from those of the last version with these options. */
   splitChanged: boolean
 }
+
+/** Pictures as the trainer is told of them; those of one shot stay in one fold there, too. */
+export const imagesOf = (pictures: readonly PlannedPicture[]): TrainRequest['images'] =>
+  pictures.map(({ pictureId, sha256, path, class: label, split, group }) => ({
+    ...{ id: pictureId, sha256, path, label, split },
+    ...(group !== sha256 && { group }),
+  }))
 
 type SplitChoice = Pick<TrainConfig, 'split' | 'seed' | 'together'>
 

@@ -23,6 +23,7 @@ import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
 import { passportOf } from './passport.ts'
 import { findWarmStart } from './warm-start.ts'
+import { imagesOf } from './plan.ts'
 import type { TrainingPlan } from './plan.ts'
 
 export interface RunTrainingPorts {
@@ -167,10 +168,7 @@ async function train(
       },
       objective: run.config.objective,
       classes: run.classes.map(({ name }) => name),
-      images: plan.pictures.map(({ pictureId, sha256, path, class: label, split, group }) => ({
-        ...{ id: pictureId, sha256, path, label, split },
-        ...(group !== sha256 && { group }),
-      })),
+      images: imagesOf(plan.pictures),
       seed: run.config.seed,
       folds: run.config.folds,
       cacheDir: project.paths.features,

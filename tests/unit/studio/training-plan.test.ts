@@ -12,7 +12,7 @@ import { createPicturesRepository } from '#studio/storage/pictures-repository.ts
 import { createRunsRepository } from '#studio/storage/runs-repository.ts'
 import { createTestLooksRepository } from '#studio/storage/test-looks-repository.ts'
 import { freezeRun } from '#studio/training/freeze.ts'
-import { frozenPlan, planTraining } from '#studio/training/plan.ts'
+import { frozenPlan, imagesOf, planTraining } from '#studio/training/plan.ts'
 import type { TrainingPlan } from '#studio/training/plan.ts'
 import { temporaryFolder } from '../../helpers/folders.ts'
 import { pictureRow } from '../../helpers/picture-rows.ts'
@@ -123,6 +123,11 @@ describe('what a training is trained on', () => {
     expect(new Set(plan.pictures.slice(0, 3).map(({ group }) => group))).toEqual(
       new Set([plan.pictures[0]!.sha256]),
     )
+    // The trainer hears of it where there is something to hear: its folds keep them together, too.
+    expect(imagesOf(plan.pictures).flatMap(({ id, group }) => (group === undefined ? [] : [id]))).toEqual([
+      ...[2, 3],
+      10,
+    ])
     const held = [...first].find(([, side]) => side === 'test')![0]
     add(1)
     twins([61, held])
