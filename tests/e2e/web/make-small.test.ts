@@ -38,7 +38,7 @@ describe('a finished model', () => {
     await card.getByRole('radio', { name: /^Tiny/ }).waitFor()
     // A head on Kestrel's own network is as large as "small": that would save nothing.
     expect(await card.getByRole('radio').count()).toBe(1)
-    await card.getByText(/Run 1 now: [\d.]+\sMB, [\d.]+ ms for a picture/).waitFor()
+    await card.getByText(/Run 1 now: [\d.]+\sMB, [\d.]+\sms/).waitFor()
     await expectAccessibleInBothThemes(page)
   })
 
