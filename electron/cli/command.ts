@@ -42,6 +42,8 @@ export interface DistillCommand {
   /** Folders of which some pictures are left for tests. */
   probes: string[]
   student: StudentId
+  /** Folder of a distillation whose student it goes on from; null: random weights. */
+  begin: string | null
   /** Pixels, width and height. */
   size: number
   out: string

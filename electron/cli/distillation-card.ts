@@ -10,6 +10,8 @@ export interface DistillationReport extends DistillationPlan {
   student: StudentId
   /** Pixels, width and height. */
   size: number
+  /** What it went on from; null: random weights. */
+  begin: { folder: string; sha256: string } | null
   seed: number
   engine: TrainingEngine
   views: number
@@ -35,7 +37,7 @@ export function distillationCard(report: DistillationReport): string {
   return `# A backbone made by distillation
 
 A small residual network (${report.student}, ${report.parameters.toLocaleString('en')} numbers, ${report.size} × ${report.size} pixels) that gives
-${report.featureLength} features. It began with random weights (seed ${report.seed}) and learned to imitate the features of
+${report.featureLength} features. It began ${report.begin ? `as the student that was made in ${report.begin.folder} (SHA-256 \`${report.begin.sha256}\`)` : `with random weights (seed ${report.seed})`} and learned to imitate the features of
 ${teacher.name} (\`${teacher.id}\`, licence: ${teacher.licence}). No weight of the teacher is in it.
 
 | | |
@@ -47,7 +49,7 @@ ${teacher.name} (\`${teacher.id}\`, licence: ${teacher.licence}). No weight of t
 
 Made by
 
-    kestrel distill --teacher ${teacher.id}${folders}${probes} --student ${report.student} --size ${report.size} --views ${report.views} --epochs ${report.epochs} --seed ${report.seed} --out DIR
+    kestrel distill --teacher ${teacher.id}${folders}${probes} --student ${report.student}${report.begin ? ` --begin ${report.begin.folder}` : ''} --size ${report.size} --views ${report.views} --epochs ${report.epochs} --seed ${report.seed} --out DIR
 
 with Kestrel ${report.kestrel}; result.json holds every setting.
 `

@@ -104,6 +104,8 @@ takes in, card.md and result.json. The same command goes on where it was interru
   --probe FOLDER     the same, but pictures whose SHA-256 begins with 0, 1 or 2 are never shown to the student: what it
                      is worth can be tested on them; may be given several times
   --student SIZE     tiny, small or medium
+  --begin DIR        goes on from the student that an earlier distillation left in DIR (same teacher and size of student)
+                     instead of random weights: with more pictures, or larger ones
   --size N           pixels the student looks at, a multiple of 32 from 64 to 320; 128 when left out
   --views N          parts looked at of each picture, the whole among them; 6 when left out
   --epochs N         how often every part is shown; 12 when left out

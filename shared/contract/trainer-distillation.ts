@@ -42,8 +42,12 @@ export const distillRequestSchema = z.object({
   augmentation: augmentationSchema,
   seed: z.int(),
   cacheDir: z.string(),
+  /** A whole student (ONNX) of the same form, made before, that it goes on from; null: random weights. */
+  begin: z.string().nullable(),
   /** The backbone is written here as ONNX, its weights in half precision (beside, then renamed). */
   target: z.string(),
+  /** And here the whole student in single precision, the imitating layer on top: what another can begin as. */
+  studentTarget: z.string(),
   engine: z.enum(trainingEngines),
   /** As in `train`. */
   checkpointDir: z.string().nullable(),

@@ -92,6 +92,28 @@ describe('kestrel distill', () => {
     expect(reportOf('cut').sha256).toBe(reportOf('first').sha256)
   })
 
+  it('goes on from a student that was made before, at a larger size', async () => {
+    done(await kestrel(distill('early', ['--pictures', at('few')], '--views', '3', '--epochs', '6'), { env }))
+    const args = (out: string, ...more: string[]) => [
+      ...['distill', '--teacher', toyTeacher, '--pictures', at('few'), '--student', 'tiny', '--size', '96'],
+      ...['--views', '3', '--epochs', '1', '--out', at(out), ...more],
+    ]
+    const lossOf = async (...more: string[]): Promise<number> =>
+      Number(
+        /Epoch 1 of 1: loss ([\d.]+)/.exec(done(await kestrel(args('later', ...more), { env })).stderr)![1],
+      )
+    const fresh = await lossOf()
+    expect(await lossOf('--begin', at('early'))).toBeLessThan(0.8 * fresh)
+    expect(readFileSync(at('later', 'card.md'), 'utf8')).toContain('--begin early')
+
+    const none = await kestrel(args('none', '--begin', at('few')), { env })
+    expect(none.code).toBe(1)
+    expect(none.stderr).toContain('There is no student.onnx in')
+    const other = await kestrel([...args('other', '--begin', at('early')), '--student', 'small'], { env })
+    expect(other.code).toBe(1)
+    expect(other.stderr).toContain('is another network than this one')
+  })
+
   it('never shows the student the pictures that a probe is tested on', async () => {
     const { stderr } = await kestrel(
       distill('probed', ['--probe', at('few')], '--views', '1', '--epochs', '1', '--json'),

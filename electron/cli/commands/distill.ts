@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { DistillRequest } from '#shared/contract/trainer.ts'
 import { planDistillation } from '#shared/domain/distillation/plan.ts'
+import { hashFile } from '#studio/backbones/hash-file.ts'
 import { viewsOf } from '#shared/domain/distillation/views.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { writeFileWhole } from '#shared/util/write-file-whole.ts'
@@ -16,11 +18,14 @@ import { makeReady, withStudio } from '../studio.ts'
 
 /** Of 256 pictures so many are held back to see how far the student gets, chosen by their SHA-256. */
 const HELD_BACK = 10
+/** The whole student, beside the backbone: what another distillation can go on from. */
+const STUDENT = 'student.onnx'
 
 /** Makes a small backbone out of a large one. */
 export async function distill(command: DistillCommand, context: CliContext): Promise<void> {
   const { terminal, signal } = context
   const out = resolve(command.out)
+  const begin = studentOf(command.begin)
   const { pictures, refused } = await gather(command, context)
   await withStudio(context, async (studio) => {
     await makeReady(command.teacher, studio, context)
@@ -29,6 +34,7 @@ export async function distill(command: DistillCommand, context: CliContext): Pro
     const plan = planDistillation({
       ...{ student: command.student, size: command.size, epochs: command.epochs },
       featureLength: teacher.featureLength,
+      begun: begin !== null,
     })
     const images = imagesOf(pictures, command)
     const target = join(out, 'backbone.onnx')
@@ -36,7 +42,8 @@ export async function distill(command: DistillCommand, context: CliContext): Pro
       .long<'distill'>(
         {
           kind: 'distill',
-          ...{ teacher, images, target, seed: command.seed, engine: command.engine },
+          ...{ teacher, images, begin, target, seed: command.seed, engine: command.engine },
+          studentTarget: join(out, STUDENT),
           ...plan,
           cacheDir: join(out, 'cache'),
           checkpointDir: join(out, 'state'),
@@ -65,6 +72,10 @@ export async function distill(command: DistillCommand, context: CliContext): Pro
       teacher: { id: teacher.id, name: teacher.name, licence: teacher.licence, sha256: teacher.sha256 },
       ...{ student: command.student, size: command.size, seed: command.seed, engine: command.engine },
       ...{ views: command.views, epochs: result.epochs },
+      begin:
+        begin === null
+          ? null
+          : { folder: basename(resolve(command.begin!)), sha256: await hashFile(begin, 'sha256') },
       pictures: {
         folders: command.pictures.map((folder) => basename(resolve(folder))),
         probes: command.probes.map((folder) => basename(resolve(folder))),
@@ -96,6 +107,17 @@ const interrupted = new Interrupted({
   kept: 'What the teacher said so far, and the last finished epoch, are kept.',
   remedy: 'The same command goes on from there.',
 })
+
+/** @throws KestrelError `not-found` when nothing was made there. */
+function studentOf(folder: string | null): string | null {
+  if (folder === null) return null
+  const file = join(resolve(folder), STUDENT)
+  if (existsSync(file)) return file
+  throw new KestrelError('not-found', `There is no ${STUDENT} in ${folder}.`, {
+    kept: 'Nothing was changed.',
+    remedy: 'Name the --out of a distillation that has ended.',
+  })
+}
 
 interface Picture {
   sha256: string

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import type { DistillRequest, DistillResult } from '#shared/contract/trainer.ts'
 import type { DistillationLoss } from '#shared/domain/distillation/objective.ts'
 import type { NetworkSpec } from '#shared/domain/network/index.ts'
@@ -9,7 +10,7 @@ import { layoutOf, scatter } from '../autodiff/layout.ts'
 import { withoutDropout } from '../autodiff/training-form.ts'
 import { engineFor } from '../engines/choose.ts'
 import { halveWeights } from '../graph/half.ts'
-import { writeOnnx } from '../graph/onnx/index.ts'
+import { readOnnx, writeOnnx } from '../graph/onnx/index.ts'
 import type { Graph } from '../graph/types.ts'
 import type { RequestContext } from '../host/context.ts'
 import { checkpointFor } from '../loop/checkpoint-place.ts'
@@ -20,6 +21,7 @@ import { TrainingData } from '../loop/training-data.ts'
 import { backboneOf } from '../models/backbone.ts'
 import { takingColour } from '../models/colour-input.ts'
 import { buildNetwork } from '../models/layers/build.ts'
+import { beginAs } from './begin.ts'
 import { DistillationGoal } from './distillation-goal.ts'
 import { withEarlierLevels } from './levels.ts'
 import { standardise, teacherFeatures } from './teacher.ts'
@@ -53,7 +55,9 @@ export async function distillBackbone(
     const features_s = secondsSince(reading)
 
     const began = performance.now()
-    const network = takingColour(buildNetwork(spec, { seed }))
+    const random = takingColour(buildNetwork(spec, { seed }))
+    const earlier = request.begin === null ? null : await readFile(request.begin)
+    const network = earlier ? beginAs(random, readOnnx(earlier)) : random
     const groups = groupsOf(network, fitting.regularisation)
     const loss: DistillationLoss = {
       ...request.objective,
@@ -76,6 +80,7 @@ export async function distillBackbone(
         checkpoint: checkpointFor(request.checkpointDir, 'distill', data, {
           ...{ spec, fitting, augmentation, seed, objective: request.objective, engine: request.engine },
           teacher: teacher.sha256,
+          ...(earlier && { begin: createHash('sha256').update(earlier).digest('hex') }),
         }),
       })
       context.stop.throwIfDropped()
@@ -83,6 +88,7 @@ export async function distillBackbone(
       const graph = withoutDropout(
         scatter(network.graph, layoutOf(network, groups), learner.answering(outcome.vectors)),
       )
+      await writeFileWhole(request.studentTarget, writeOnnx(graph))
       const written = await writeBackbone(graph, spec, request.target)
       context.progress('writing', 1, 1)
       return {

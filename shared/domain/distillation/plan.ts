@@ -17,6 +17,7 @@ export function planDistillation({
   size = studentSize,
   featureLength,
   epochs,
+  begun = false,
 }: {
   student: StudentId
   /** Pixels, width and height. */
@@ -24,13 +25,15 @@ export function planDistillation({
   /** Of the teacher. */
   featureLength: number
   epochs: number
+  /** It goes on from a student that has learned already: in smaller steps. */
+  begun?: boolean
 }): DistillationPlan {
   return {
     network: studentNetwork(student, { size, outputs: featureLength }),
     objective: distillationObjectiveSchema.parse({}),
     fitting: parseFittingConfig({
       optimiser: { kind: 'adamw' },
-      learningRate: 3e-3,
+      learningRate: begun ? 1.5e-3 : 3e-3,
       schedule: { kind: 'cosine', warmup: 0.05 },
       regularisation: { weightDecay: 0.02, clipNorm: 5, averageDecay: 0.999 },
       batchSize: 64,
