@@ -71,6 +71,20 @@ describe('making a model small', () => {
     expect(passport).toMatchObject({ madeSmall: weights, config: { teacherRunId: teacherId } })
   })
 
+  it('teaches a network that knows pictures already, too, and leaves nothing of the teacher in the model', async () => {
+    const { config } = await optionOf('tiny')
+    const { runId, job } = await studio.train(projectId, {
+      ...{ ...config, recipe: 'fine-tune', backboneId: 'tiny' },
+      changes: { topBlocks: 1000, epochs: 2 },
+    })
+    expect(job.error).toBeNull()
+    const run = await studio.client.runs.get({ projectId, runId })
+    expect(run).toMatchObject({ state: 'done', teacher: 1 })
+    expect(run.madeSmall!.student.bytes).toBeLessThan(run.madeSmall!.teacher.bytes)
+    const { jobId } = await studio.client.exports.start({ projectId, runId, format: 'onnx' })
+    expect((await studio.jobs.wait(jobId)).error).toBeNull()
+  })
+
   it('offers nothing where the model is light already', async () => {
     const { runId } = await studio.train(projectId, { recipe: 'head', backboneId: 'tiny', folds: 0 })
     expect((await studio.client.training.students({ projectId, runId })).students).toEqual([])

@@ -11,6 +11,7 @@ import type { TeacherOutputs } from './teacher.ts'
 export class DistillationGoal implements Goal {
   readonly loss: DistillationLoss
   readonly guessing: Goal['guessing']
+  readonly imitated: number
   private readonly teacher: TeacherOutputs
   private readonly labels: Int32Array | null
 
@@ -19,6 +20,7 @@ export class DistillationGoal implements Goal {
     this.loss = loss
     this.teacher = teacher
     this.labels = labels
+    this.imitated = loss.featureLength
     const guessing = guessingDistillation(loss)
     this.guessing = { training: guessing, judged: loss.classes > 0 ? Math.log(loss.classes) : guessing }
   }

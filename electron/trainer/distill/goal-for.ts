@@ -4,10 +4,10 @@ import { ClassificationGoal } from '../loop/goal.ts'
 import type { Goal } from '../loop/goal.ts'
 import type { TrainingData } from '../loop/training-data.ts'
 import { DistillationGoal } from './distillation-goal.ts'
-import { soften, teacherAnswers } from './teacher.ts'
+import { soften, standardise, teacherAnswers, teacherEmbedding } from './teacher.ts'
 
 /**
- * What a training by gradients learns: the labels, or, with a teacher, what that answers as well.
+ * What a training by gradients learns: the labels, or, with a teacher, what that sees and answers as well.
  * @throws KestrelError as `teacherAnswers`
  */
 export async function goalFor(
@@ -15,17 +15,20 @@ export async function goalFor(
   data: TrainingData,
   context: RequestContext,
 ): Promise<Goal> {
-  const { teacher, cacheDir, gradients } = request
+  const { teacher, cacheDir, gradients, runDir } = request
   const classes = request.classes.length
   if (!teacher) return new ClassificationGoal(data.labels, classes, gradients!.fitting)
-  const answers = await teacherAnswers(
-    { modelDir: teacher.modelDir, classes: request.classes, images: data.images, cacheDir },
-    context,
-  )
-  const { objective } = teacher
+  const { modelDir, objective } = teacher
+  const { images } = data
+  const answers = await teacherAnswers({ modelDir, classes: request.classes, images, cacheDir }, context)
+  const seen =
+    objective.weights.features > 0
+      ? await teacherEmbedding({ modelDir, images, cacheDir, runDir }, context)
+      : null
+  if (seen) standardise(seen.features, seen.featureLength, data.rows('train'))
   return new DistillationGoal(
-    { ...objective, kind: 'distillation', featureLength: 0, classes },
-    { features: null, soft: soften(answers, classes, objective.temperature) },
+    { ...objective, kind: 'distillation', featureLength: seen?.featureLength ?? 0, classes },
+    { features: seen?.features ?? null, soft: soften(answers, classes, objective.temperature) },
     data.labels,
   )
 }

@@ -1,10 +1,12 @@
 import type { PreparedBackbone, TrainerImage } from '#shared/contract/trainer.ts'
 import { KestrelError, type WireError } from '#shared/errors/index.ts'
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { computeFeatures } from '../data/features.ts'
 import type { RequestContext } from '../host/context.ts'
 import { readRunFolder } from '../host/run-folder.ts'
+import { prepareBackbone } from '../models/backbone.ts'
 
 /** What the teacher says of every picture; rows are those of the pictures. */
 export interface TeacherOutputs {
@@ -62,20 +64,16 @@ export async function teacherAnswers(
 ): Promise<Float32Array> {
   const model = await readRunFolder(modelDir)
   const known = model.classes.length
-  const answers = new Float32Array(images.length * known)
-  await computeFeatures({
-    backbone: {
-      id: 'teacher',
-      sha256: createHash('sha256')
-        .update(await readFile(model.modelPath))
-        .digest('hex'),
-      onnxPath: model.modelPath,
-      featureLength: known,
-      preprocessing: model.preprocessing,
-    },
-    ...{ images, cacheDir, target: answers, stop: context.stop },
-    onProgress: (done, total, rate) => context.progress('features', done, total, rate),
-  })
+  const asBackbone: PreparedBackbone = {
+    id: 'teacher',
+    sha256: createHash('sha256')
+      .update(await readFile(model.modelPath))
+      .digest('hex'),
+    onnxPath: model.modelPath,
+    featureLength: known,
+    preprocessing: model.preprocessing,
+  }
+  const { features: answers } = await teacherFeatures({ backbone: asBackbone, images, cacheDir }, context)
   const columns = classes.map((name) => model.classes.indexOf(name))
   if (columns.every((column) => column < 0))
     throw new KestrelError('bad-request', 'The large model tells other labels apart than this training.', {
@@ -87,6 +85,41 @@ export async function teacherAnswers(
       if (column >= 0) wanted[row * classes.length + k] = answers[row * known + column]!
     })
   return wanted
+}
+
+/** A model that gives more numbers than this for a picture was not made to be imitated by a small one. */
+const MOST_FEATURES = 4096
+
+/**
+ * What a finished model sees in every picture, before it answers: the features in front of its classifier, computed once and
+ * kept in the feature cache.
+ * @param runDir where the teacher without its classifier is written meanwhile
+ * @returns null where the model has no such place, or one that is too wide: its answers have to do.
+ * @throws KestrelError `model-unreadable`; as `computeFeatures`
+ */
+export async function teacherEmbedding(
+  {
+    modelDir,
+    images,
+    cacheDir,
+    runDir,
+  }: { modelDir: string; images: readonly TrainerImage[]; cacheDir: string; runDir: string },
+  context: RequestContext,
+): Promise<{ features: Float32Array; featureLength: number } | null> {
+  const { modelPath, preprocessing } = await readRunFolder(modelDir)
+  const onnxPath = join(runDir, 'teacher.onnx')
+  try {
+    const { sha256, featureLength } = await prepareBackbone(modelPath, onnxPath)
+    if (featureLength > MOST_FEATURES) return null
+    const backbone = { id: 'teacher', sha256, onnxPath, featureLength, preprocessing }
+    const { features } = await teacherFeatures({ backbone, images, cacheDir }, context)
+    return { features, featureLength }
+  } catch (error) {
+    if (error instanceof KestrelError && error.code === 'backbone-unsupported') return null
+    throw error
+  } finally {
+    await rm(onnxPath, { force: true })
+  }
 }
 
 /**

@@ -11,6 +11,8 @@ export interface Goal {
   readonly loss: StepLoss
   /** Losses of a network that knows nothing, of steps and as judged. */
   readonly guessing: { training: number; judged: number }
+  /** Columns that the last layer gives in front of the classes: what is imitated beside them. */
+  readonly imitated: number
   /** @param train rows that are learned from. @returns what a step is given for a batch. */
   lessons(train: readonly number[]): (rows: Int32Array, mixing: MixingDraw) => Lesson
   /** @param outputs what the network gives for these rows, one behind the other. */
@@ -28,6 +30,7 @@ export interface Lesson {
 
 /** The right label of every picture: what all trainings with labels learn. */
 export class ClassificationGoal implements Goal {
+  readonly imitated = 0
   readonly loss: StepLoss
   readonly guessing: Goal['guessing']
   private readonly labels: Int32Array

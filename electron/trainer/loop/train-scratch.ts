@@ -6,6 +6,7 @@ import { layoutOf, scatter } from '../autodiff/layout.ts'
 import { withoutDropout } from '../autodiff/training-form.ts'
 import { engineFor } from '../engines/choose.ts'
 import { goalFor } from '../distill/goal-for.ts'
+import { withImitation, withoutImitation } from '../distill/imitation.ts'
 import type { RequestContext } from '../host/context.ts'
 import { writeRunFolder } from '../host/run-folder.ts'
 import { composeBatchClassifier } from '../models/classifier.ts'
@@ -43,13 +44,14 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
     const features_s = secondsSince(reading)
 
     const fitting_ = performance.now()
-    const network = takingColour(buildNetwork(spec, { seed: request.seed, scaling }))
+    const { seed } = request
+    const classifier = takingColour(buildNetwork(spec, { seed, scaling }))
+    const network = withImitation(classifier, goal.imitated, seed)
     const groups = groupsOf(network, fitting.regularisation)
     const engine = await engineFor(request.engine)
     const learner = new GradientFit({
       ...{ engine, network, boundary: null, groups, fitting, augmentation, data },
-      goal,
-      seed: request.seed,
+      ...{ goal, seed },
     })
     try {
       context.progress('fitting', 0, fitting.epochs * train.length)
@@ -79,7 +81,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
         scatter(network.graph, layoutOf(network, groups), learner.answering(outcome.vectors)),
       )
       const model = composeBatchClassifier({
-        trunk: trained,
+        trunk: withoutImitation(trained, goal.imitated),
         head: null,
         preprocessing,
         classes: request.classes,

@@ -16,6 +16,7 @@ import { Boundary } from './boundary.ts'
 import { checkpointOf } from './checkpoint-place.ts'
 import type { FitOutcome } from './fit.ts'
 import { goalFor } from '../distill/goal-for.ts'
+import { withImitation, withoutImitation } from '../distill/imitation.ts'
 import type { Goal } from './goal.ts'
 import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
@@ -24,6 +25,13 @@ import type { TrainingData } from './training-data.ts'
 
 export type Which = 'selection' | 'final'
 
+interface Opened {
+  learner: GradientFit
+  network: Network
+  /** Columns of its last layer in front of the classes. */
+  imitated: number
+}
+
 /** The two rounds of a fine-tuning: with the validation pictures as judges, and with them among those learned from. */
 export class Tuning {
   private readonly request: TrainRequest
@@ -31,7 +39,7 @@ export class Tuning {
   private readonly data: TrainingData
   private readonly parts: Split
   private readonly head: EarlierHead
-  private readonly learners = new Map<Which, { learner: GradientFit; network: Network }>()
+  private readonly learners = new Map<Which, Opened>()
   private boundary: Promise<Boundary> | null = null
   private goal: Promise<Goal> | null = null
   private epochsBefore = 0
@@ -92,11 +100,12 @@ export class Tuning {
 
   /** Trunk, adapted blocks and head as one file. */
   model(which: Which, outcome: FitOutcome): Uint8Array {
-    const { learner, network } = this.learners.get(which)!
+    const { learner, network, imitated } = this.learners.get(which)!
     const layout = layoutOf(network, this.groups(network))
+    const trained = scatter(network.graph, layout, learner.answering(outcome.vectors))
     return composeBatchClassifier({
       trunk: this.parts.trunk,
-      head: scatter(network.graph, layout, learner.answering(outcome.vectors)),
+      head: withoutImitation(trained, imitated),
       preprocessing: this.request.backbone!.preprocessing,
       classes: this.request.classes,
     })
@@ -116,7 +125,7 @@ export class Tuning {
     )
   }
 
-  private async open(which: Which) {
+  private async open(which: Which): Promise<Opened> {
     const known = this.learners.get(which)
     if (known) return known
     const { request, data } = this
@@ -124,19 +133,20 @@ export class Tuning {
     const start = unfreezeAtOnce
       ? { classes: request.classes.length, seed: request.seed }
       : linearHead(this.head, which)
-    const network = attachHead(this.parts, start)
+    this.goal ??= goalFor(request, data, this.context)
+    const goal = await this.goal
+    const network = withImitation(attachHead(this.parts, start), goal.imitated, request.seed)
     const engine = await engineFor(request.engine)
     // Both rounds have the same frozen part: what it gives for a picture is computed once for both.
     this.boundary ??= Boundary.open(engine, this.parts.trunk)
-    this.goal ??= goalFor(request, data, this.context)
     const learner = new GradientFit({
       ...{ network, fitting, augmentation, data, engine },
       boundary: await this.boundary,
       groups: this.groups(network),
-      goal: await this.goal,
+      goal,
       seed: request.seed,
     })
-    const opened = { learner, network }
+    const opened = { learner, network, imitated: goal.imitated }
     this.learners.set(which, opened)
     return opened
   }
