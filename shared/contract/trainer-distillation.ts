@@ -25,6 +25,10 @@ const weightSchema = z.object({
   /** For one picture on this machine, decoding not counted. */
   milliseconds: z.number(),
 })
+export const carriedSchema = weightSchema.omit({ testAccuracy: true })
+/** What teacher and student weigh, known before the student has learned. */
+export const weighedSchema = z.object({ teacher: carriedSchema, student: carriedSchema })
+export type Weighed = z.infer<typeof weighedSchema>
 /** A model that was made small beside the one it was made from, on the same test pictures. */
 export const madeSmallSchema = z.object({ teacher: weightSchema, student: weightSchema })
 export type MadeSmall = z.infer<typeof madeSmallSchema>
@@ -88,5 +92,5 @@ export const measureRequestSchema = z.object({
 export const measureResultSchema = z.object({
   kind: z.literal('measure'),
   /** In the order of the request. */
-  models: z.array(weightSchema.omit({ testAccuracy: true })),
+  models: z.array(carriedSchema),
 })

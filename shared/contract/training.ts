@@ -12,6 +12,7 @@ import {
   splitNames,
   trainingEngines,
   trainMetricSchema,
+  weighedSchema,
 } from './trainer.ts'
 
 /**
@@ -166,7 +167,9 @@ export const runSchema = z.object({
   kept: keptSchema.nullable(),
   /** Number of the training whose model it learned from, while that is there. */
   teacher: z.int().nullable(),
-  /** It beside the model it was made from; null without a teacher. */
+  /** What teacher and student weigh, and how the teacher does on its validation pictures; null without a teacher. */
+  weighed: weighedSchema.extend({ teacherValAccuracy: z.number().nullable() }).nullable(),
+  /** It beside the model it was made from; null without a teacher, and until it has ended. */
   madeSmall: madeSmallSchema.nullable(),
   /** Pictures or labels have changed since. */
   stale: z.boolean(),

@@ -67,6 +67,7 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
         .map((label) => [label.id, label]),
     )
     const { facts } = run
+    const teacher = teacherOf(project, run)
     return {
       runId: run.id,
       number: run.number,
@@ -97,7 +98,11 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
       continues: continuedBy(project, run)?.number ?? null,
       checks: facts.checks,
       kept: facts.kept,
-      teacher: teacherOf(project, run)?.number ?? null,
+      teacher: teacher?.number ?? null,
+      weighed: facts.weighed && {
+        ...facts.weighed,
+        teacherValAccuracy: teacher?.facts.valAccuracy ?? null,
+      },
       madeSmall: facts.madeSmall,
       stale: run.revision !== project.revision(),
     }

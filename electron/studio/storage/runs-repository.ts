@@ -5,6 +5,7 @@ import {
   keptSchema,
   madeSmallSchema,
   trainMetricSchema,
+  weighedSchema,
 } from '#shared/contract/trainer.ts'
 import { sharedShotsSchema, trainConfigSchema } from '#shared/contract/training.ts'
 import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
@@ -47,6 +48,8 @@ export const runFactsSchema = z.object({
   checks: z.array(trainingCheckSchema).default([]),
   /** Fine-tuned against frozen, on the validation pictures. */
   kept: keptSchema.nullable().default(null),
+  /** What it and its teacher weigh, measured before it began to learn. */
+  weighed: weighedSchema.nullable().default(null),
   /** Beside the model it was made from. */
   madeSmall: madeSmallSchema.nullable().default(null),
   kestrel: z.string(),
@@ -104,6 +107,7 @@ export function createRunsRepository({ sql, transaction }: ProjectDatabase) {
     'UPDATE runs SET state = ?, result = ?, error = ?, ended_at = ? WHERE id = ?',
   )
   const setState = sql.prepare<[RunState, string]>('UPDATE runs SET state = ? WHERE id = ?')
+  const setFacts = sql.prepare<[string, string]>('UPDATE runs SET result = ? WHERE id = ?')
   const restart = sql.prepare<[string]>(
     "UPDATE runs SET state = 'running', error = NULL, ended_at = NULL WHERE id = ?",
   )
@@ -156,6 +160,10 @@ export function createRunsRepository({ sql, transaction }: ProjectDatabase) {
     ): void {
       const error = outcome.error && JSON.stringify(outcome.error)
       end.run(outcome.state, JSON.stringify(outcome.facts), error, outcome.endedAt, id)
+    },
+    /** What became known while it is under way. */
+    setFacts(id: string, facts: RunFacts): void {
+      setFacts.run(JSON.stringify(facts), id)
     },
     /** A run that was interrupted before it had a model is under way again. */
     restart(id: string): void {

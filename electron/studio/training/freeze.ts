@@ -66,6 +66,7 @@ export function freezeRun(
         gradients,
         checks: [],
         kept: null,
+        weighed: null,
         madeSmall: null,
         kestrel: version,
       },

@@ -1,6 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TrainMetric, TrainResult } from '#shared/contract/trainer.ts'
+import type { TrainMetric, TrainResult, Weighed } from '#shared/contract/trainer.ts'
 import type { TrainConfig } from '#shared/contract/training.ts'
 import { distillationObjectiveSchema } from '#shared/domain/distillation/objective.ts'
 import { fitWork } from '#shared/domain/forecast.ts'
@@ -66,7 +66,11 @@ export async function runTraining(
       facts = { ...facts, backbone: { id, name, sha256, licence } }
     }
     const warm = backbone ? warmStartOf(project, run, backbone) : undefined
-    facts = { ...facts, warmStartFrom: warm?.id ?? null }
+    facts = { ...facts, warmStartFrom: warm?.id ?? null, weighed: await weigh(ports, project, run, backbone) }
+    if (facts.weighed) {
+      runs.setFacts(run.id, facts)
+      project.announce('runs')
+    }
     const result = await train(ports, project, run, plan, backbone, warm, draft, job, steps.add)
     steps.flush()
     const parts = outcomeOf(
@@ -126,6 +130,22 @@ async function prepared(
   if (run.config.recipe === 'scratch' || run.config.backboneId === null) return null
   job.update({ stage: 'converting', done: 0, total: null })
   return await backbones.ensure(run.config.backboneId)
+}
+
+/** What a student and its teacher weigh on this machine, before the student takes its cores. */
+async function weigh(
+  { pool }: RunTrainingPorts,
+  project: OpenProject,
+  { config: { teacherRunId }, facts: { gradients } }: RunRecord,
+  backbone: ReadyBackbone | null,
+): Promise<Weighed | null> {
+  if (teacherRunId === null) return null
+  const student = backbone ? { file: backbone.onnxPath } : { network: gradients!.network! }
+  const { models } = await pool.quick<'measure'>({
+    kind: 'measure',
+    models: [{ modelDir: runFolder(project, teacherRunId) }, student],
+  })
+  return { teacher: models[0]!, student: models[1]! }
 }
 
 /** The model a head begins with. One that goes on begins as it did, so that it ends as it would have. */

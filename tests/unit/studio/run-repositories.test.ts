@@ -33,6 +33,7 @@ const facts: RunFacts = {
   gradients: null,
   checks: [],
   kept: null,
+  weighed: null,
   madeSmall: null,
   kestrel: '0',
 }
