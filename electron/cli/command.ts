@@ -35,7 +35,7 @@ export interface RunCommand {
 }
 export interface DistillCommand {
   name: 'distill'
-  /** A backbone. */
+  /** Id of a backbone, or the folder of a project or of an ONNX export. */
   teacher: string
   /** Folders with pictures; labels play no part. */
   pictures: string[]

@@ -99,7 +99,8 @@ Makes a small backbone that sees what a large one sees. The teacher looks at eve
 student learns to give the same features. Labels are not needed. DIR gets backbone.onnx, which "kestrel backbones add"
 takes in, card.md and result.json. The same command goes on where it was interrupted.
 
-  --teacher ID       a backbone of "kestrel backbones"
+  --teacher ID       a backbone of "kestrel backbones"; or the folder of a project (its newest model) or of an ONNX export:
+                     what that sees before it answers
   --pictures FOLDER  pictures to look at, with all sub-folders; several folders may follow
   --probe FOLDER     the same, but pictures whose SHA-256 begins with 0, 1 or 2 are never shown to the student: what it
                      is worth can be tested on them; may be given several times

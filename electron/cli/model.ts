@@ -11,6 +11,9 @@ import type { CliStudio } from './studio.ts'
 export interface Model {
   /** What the trainer opens. */
   folder: string
+  name: string
+  /** Of the network it was made from, as far as that is known. */
+  licence: string
   classes: string[]
   /** Below this probability of the best label the answer is "not sure". */
   threshold: number
@@ -45,6 +48,8 @@ async function modelOfProject(folder: string, { projects, registry, training }: 
     })
   return {
     folder: runFolder(project, run.id),
+    name: run.name,
+    licence: run.facts.backbone?.licence ?? 'own work',
     classes: run.classes.map(({ name }) => name),
     threshold: training.thresholds.of(project, run).value,
   }
@@ -53,7 +58,13 @@ async function modelOfProject(folder: string, { projects, registry, training }: 
 async function modelOfExport(folder: string): Promise<Model> {
   try {
     const about = aboutSchema.parse(JSON.parse(await readFile(join(folder, aboutFile.onnx), 'utf8')))
-    return { folder, classes: about.labels, threshold: about.threshold }
+    return {
+      folder,
+      name: about.name,
+      licence: 'see its model card',
+      classes: about.labels,
+      threshold: about.threshold,
+    }
   } catch (error) {
     throw new KestrelError('model-unreadable', 'This folder holds no model that Kestrel can use.', {
       remedy: 'Name the folder of an ONNX export or of a project.',

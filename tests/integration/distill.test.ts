@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isReserved } from '../../electron/cli/commands/distill.ts'
 import { copySample, kestrel, sampleFolder } from '../helpers/cli.ts'
 import type { CliOutcome } from '../helpers/cli.ts'
+import { tinyFeatureLength } from '../helpers/tiny-backbone.ts'
 import { tinyBackboneFolder } from '../helpers/training-studio.ts'
 import { withContents } from '../helpers/folders.ts'
 
@@ -125,6 +126,35 @@ describe('kestrel distill', () => {
     expect(shown).toBeLessThan(24)
     expect(isReserved('2f')).toBe(true)
     expect(isReserved('3f')).toBe(false)
+  })
+
+  it('is taught by a finished model as well, of a project or exported', async () => {
+    const run = await kestrel(
+      ['run', at('few'), '--out', at('project'), '--backbone', toyTeacher, '--export', 'onnx'],
+      { env },
+    )
+    expect(run.code, run.stderr).toBe(0)
+    const { exports } = z
+      .object({ exports: z.array(z.object({ path: z.string() })) })
+      .parse(JSON.parse(readFileSync(at('project', 'result.json'), 'utf8')))
+    for (const [index, teacher] of [at('project'), exports[0]!.path].entries()) {
+      const args = ['distill', '--teacher', teacher, '--pictures', at('few'), '--student', 'tiny']
+      const out = `taught ${index}`
+      done(
+        await kestrel([...args, '--size', '64', '--views', '2', '--epochs', '2', '--out', at(out)], { env }),
+      )
+      const { network } = z
+        .object({ network: z.object({ layers: z.array(z.object({ units: z.int().optional() })) }) })
+        .parse(JSON.parse(readFileSync(at(out, 'result.json'), 'utf8')))
+      // As many numbers as the toy backbone gives, not one per label.
+      expect(network.layers.at(-1)!.units).toBe(tinyFeatureLength)
+    }
+    const wrong = await kestrel(
+      ['distill', '--teacher', at('few'), '--pictures', at('few'), '--student', 'tiny', '--out', at('wrong')],
+      { env },
+    )
+    expect(wrong.code).toBe(1)
+    expect(wrong.stderr).toContain('holds no model that Kestrel can use')
   })
 
   it('says what is missing before anything is computed', async () => {

@@ -14,7 +14,8 @@ import { distillationCard, type DistillationReport } from '../distillation-card.
 import { hashAll } from '../hashed.ts'
 import { Interrupted } from '../interrupt.ts'
 import { findPictures } from '../pictures.ts'
-import { makeReady, withStudio } from '../studio.ts'
+import { withStudio } from '../studio.ts'
+import { teacherFor } from '../teacher.ts'
 
 /** Of 256 pictures so many are held back to see how far the student gets, chosen by their SHA-256. */
 const HELD_BACK = 10
@@ -28,8 +29,7 @@ export async function distill(command: DistillCommand, context: CliContext): Pro
   const begin = studentOf(command.begin)
   const { pictures, refused } = await gather(command, context)
   await withStudio(context, async (studio) => {
-    await makeReady(command.teacher, studio, context)
-    const teacher = await studio.backbones.ensure(command.teacher)
+    const teacher = await teacherFor(command.teacher, { studio, context, out })
     await mkdir(join(out, 'state'), { recursive: true })
     const plan = planDistillation({
       ...{ student: command.student, size: command.size, epochs: command.epochs },
