@@ -5,6 +5,7 @@ import { resourcesFolder } from '#shared/util/app-folders.ts'
 import { logsFolder } from '#shared/util/home.ts'
 import { readCatalogue } from './backbones/catalogue.ts'
 import type { CatalogueEntry } from './backbones/catalogue.ts'
+import type { DownloadOptions } from './backbones/download.ts'
 import { createRates } from './backbones/rates.ts'
 import { createBackboneService } from './backbones/service.ts'
 import type { BackboneService } from './backbones/service.ts'
@@ -65,6 +66,8 @@ export interface TrainingOptions {
   builtInBackbones?: string | null
   /** Other than the app's own only in tests. */
   catalogue?: readonly CatalogueEntry[]
+  /** How downloads are made; other than the app's own only in tests. */
+  downloadOptions?: DownloadOptions
   deadlines?: TrainerDeadlines
 }
 
@@ -86,6 +89,7 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
         ? join(resourcesFolder(), 'backbones')
         : options.builtInBackbones,
     catalogue: options.catalogue ?? readCatalogue(),
+    ...(options.downloadOptions && { downloadOptions: options.downloadOptions }),
     prepare: (file, target, signal) =>
       pool.quick<'prepare-backbone'>({ kind: 'prepare-backbone', file, target }, signal ? { signal } : {}),
   })

@@ -6,6 +6,7 @@ import { resourcesFolder, rendererFolder } from '#shared/util/app-folders.ts'
 import { logsFolder } from '#shared/util/home.ts'
 import { composeBase } from './compose-base.ts'
 import { composeTraining } from './compose-training.ts'
+import type { TrainingOptions } from './compose-training.ts'
 import type { Log } from './log.ts'
 import type { TrainerLauncher } from './parent-link.ts'
 import { createApp } from './server/app.ts'
@@ -16,7 +17,7 @@ import { jobsRouter, systemRouter } from './server/routers/system.ts'
 import { os } from './server/rpc.ts'
 import { createSubscriptions } from './server/subscriptions.ts'
 
-export interface StudioOptions {
+export interface StudioOptions extends TrainingOptions {
   version: string
   mode: 'desktop' | 'browser'
   /** See StudioPorts. */
@@ -27,8 +28,6 @@ export interface StudioOptions {
   launcher: TrainerLauncher
   /** Folder of the built page; the app's own when left out. */
   pageFolder?: string
-  /** Where the backbones lie that Kestrel brings along; null: none. The app's own when left out. */
-  builtInBackbones?: string | null
   heartbeatMs?: number
 }
 
@@ -62,8 +61,7 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
     twins: base.twins,
     settled: (projectId: string) => base.labelling.settled(projectId),
   }
-  const { builtInBackbones } = options
-  const training = composeTraining(ports, builtInBackbones === undefined ? {} : { builtInBackbones })
+  const training = composeTraining(ports, options)
 
   /** The bundled pictures are copied like any others: the sample is a project to play with. */
   async function makeSample(): Promise<{ projectId: string; jobId: string }> {

@@ -5,6 +5,7 @@ import type { TrainConfig } from '#shared/contract/training.ts'
 import type { Job } from '#shared/jobs/job.ts'
 import { composeStudio } from '#studio/compose.ts'
 import type { Studio } from '#studio/compose.ts'
+import type { TrainingOptions } from '#studio/compose-training.ts'
 import type { Log } from '#studio/log.ts'
 import { launcherOf, realTrainer } from './launcher.ts'
 import { tinyFeatureLength, tinyNetwork } from './tiny-backbone.ts'
@@ -58,6 +59,7 @@ export async function trainingStudio(
   home: string,
   backbones: string | null,
   builtIn: string | null | undefined = backbones === null ? null : undefined,
+  more: Pick<TrainingOptions, 'catalogue' | 'downloadOptions'> = {},
 ): Promise<TrainingStudio> {
   const log = memoryLog()
   const trainers: number[] = []
@@ -69,6 +71,7 @@ export async function trainingStudio(
     mode: 'browser',
     home,
     log,
+    ...more,
     ...(builtIn !== undefined && { builtInBackbones: builtIn }),
     launcher: {
       launch(env) {

@@ -1,10 +1,16 @@
+import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isOver } from '#shared/jobs/job.ts'
+import { readCatalogue } from '#studio/backbones/catalogue.ts'
+import { defaultDownload } from '#studio/backbones/download.ts'
 import { drawPictures, drawnFolder } from '../helpers/drawn-pictures.ts'
 import { withContents } from '../helpers/folders.ts'
-import { tinyNetwork } from '../helpers/tiny-backbone.ts'
+import { tinyFeatureLength, tinyNetwork } from '../helpers/tiny-backbone.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
 
@@ -129,6 +135,48 @@ describe('a larger backbone beside the one that comes with Kestrel', () => {
     await studio.client.jobs.cancel({ jobId })
     expect((await studio.jobs.wait(jobId)).state).toBe('cancelled')
     expect((await get()).result).toEqual(before)
+  })
+})
+
+describe('a backbone that is not here yet', () => {
+  it('is downloaded, and then compared without being asked again', async () => {
+    const bytes = tinyNetwork()
+    const server = createServer((_, response) => response.end(bytes))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const entry = readCatalogue().find(({ architecture }) => architecture === 'mobilenet_v2')!
+    const value = createHash('sha256').update(bytes).digest('hex')
+    const studio = await trainingStudio(join(work, 'home-download'), null, blind, {
+      catalogue: [
+        {
+          ...entry,
+          ...{ inputSize: 32, featureLength: tinyFeatureLength, bytes: bytes.length, file: 'tiny.onnx' },
+          ...{ hash: { algorithm: 'sha256', value }, urls: [`http://127.0.0.1:${port}/tiny.onnx`] },
+        },
+      ],
+      downloadOptions: { ...defaultDownload, protocols: ['http:'] },
+    })
+    try {
+      const projectId = await studio.projectOf(pictures)
+      const offered = await studio.client.comparison.get({ projectId })
+      expect(offered?.other).toMatchObject({ id: entry.id, state: 'available', bytes: bytes.length })
+      const compared = new Promise<string>((resolve) => {
+        studio.bus.subscribe((event) => {
+          if (event.type === 'job' && event.job.kind === 'compare' && isOver(event.job))
+            resolve(event.job.state)
+        })
+      })
+      const { jobId } = await studio.client.comparison.measure({ projectId, backboneId: entry.id })
+      expect(await studio.jobs.wait(jobId)).toMatchObject({ kind: 'download', state: 'done' })
+      expect(await compared).toBe('done')
+      expect(await studio.client.comparison.get({ projectId })).toMatchObject({
+        other: { id: entry.id, state: 'ready' },
+        result: { verdict: 'better', pictures: 75 },
+      })
+    } finally {
+      await end(studio)
+      server.close()
+    }
   })
 })
 
