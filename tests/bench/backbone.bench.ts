@@ -10,6 +10,7 @@ import { OnnxSession } from '#trainer/engines/onnx/session.ts'
 import { float32 } from '#trainer/graph/tensor.ts'
 import { prepareBackbone } from '#trainer/models/backbone.ts'
 import { z } from 'zod'
+import { kestrelRun } from './kestrel.ts'
 import { probe, probeSets } from './probe.ts'
 import type { Bench, BenchContext, BenchResult } from './types.ts'
 
@@ -157,5 +158,35 @@ export const run: Bench = async (context) => {
     const teacher = reached.get(TEACHER)
     if (candidate.own && teacher?.size === own.size) results.push(...besideTeacher(id, own, teacher))
   }
-  return results
+  return [...results, ...(await onTheSample(context))]
+}
+
+/** What a fresh machine without a network does first: the sample, with nothing but what comes with Kestrel. */
+async function onTheSample({ temporary, say }: BenchContext): Promise<BenchResult[]> {
+  const folder = await temporary()
+  const sample = join(resourcesFolder(), 'samples', 'forest-finds')
+  const { result, seconds } = await kestrelRun([sample, '--out', join(folder, 'project'), '--folds', '5'], {
+    KESTREL_HOME: join(folder, 'home'),
+    KESTREL_BACKBONES: '',
+  })
+  const { backbone, metrics, folds, timings, images } = result
+  const sampleGroup = 'The sample, with what comes with Kestrel'
+  const tested = metrics.test!
+  say(`sample: ${tested.accuracy.toFixed(3)} in ${seconds.toFixed(1)} s`)
+  return [
+    {
+      ...{ group: sampleGroup, name: 'right on its test pictures', value: tested.accuracy, unit: '' },
+      target: { atLeast: 0.95 },
+      note: `${backbone}, seed 1, 95 % interval ${tested.accuracy_ci95.map((bound) => bound.toFixed(2)).join(' to ')}`,
+    },
+    {
+      ...{ group: sampleGroup, name: 'right over five folds', value: folds!.pooled.accuracy, unit: '' },
+      note: 'training and validation pictures',
+    },
+    {
+      ...{ group: sampleGroup, name: 'whole process, five folds included', value: seconds, unit: 's' },
+      target: { atMost: 20 },
+      note: `${images.read} pictures: import ${timings.import_s.toFixed(1)} s, features ${timings.features_s.toFixed(1)} s, fit ${timings.train_s.toFixed(1)} s`,
+    },
+  ]
 }
