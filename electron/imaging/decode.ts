@@ -7,7 +7,7 @@ import { heicProfile } from './heic-profile.ts'
 import { turnUpright } from './orientation.ts'
 import { readBytes } from './read-bytes.ts'
 import { damaged, tooManyPixels } from './refusals.ts'
-import { openEncoded, type Strictness } from './sharp.ts'
+import { openPicture, type Strictness } from './sharp.ts'
 import { requireFormat } from './sniff.ts'
 
 /** What shines through transparent pixels, 0–255. */
@@ -88,8 +88,7 @@ async function decodeByLibvips(
   background: Background,
   strictness: Strictness,
 ): Promise<RgbPicture> {
-  let pipeline = openEncoded(bytes, strictness, { ignoreIcc: header.ignoreProfile })
-  if (header.turnedBy === 'libvips') pipeline = pipeline.autoOrient()
+  let pipeline = openPicture(bytes, header, strictness)
   if (header.hasAlpha) {
     const [r, g, b] = background
     pipeline = pipeline.flatten({ background: { r, g, b } })

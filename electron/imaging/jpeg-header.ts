@@ -1,8 +1,10 @@
-import { readExif, readXmpOrientation } from './orientation.ts'
+import { readExif, readXmpOrientation, type Orientation } from './orientation.ts'
 
 export interface PlainJpegHeader {
   width: number
   height: number
+  /** By EXIF; 1 when nothing is said. */
+  orientation: Orientation
   /** The ICC profile. */
   profile: Uint8Array | null
   exifBroken: boolean
@@ -13,14 +15,14 @@ const XMP = 'http://ns.adobe.com/xap/1.0/'
 const ICC = 'ICC_PROFILE\0'
 
 /**
- * The header of an ordinary JPEG: grey or colour, 8 bits, upright. Layout: ITU-T T.81, annex B; profiles: ICC.1, annex B.4.
- * @returns null when the file is not ordinary (turned, CMYK, XMP orientation) or its header is not understood
+ * The header of an ordinary JPEG: grey or colour, 8 bits. Layout: ITU-T T.81, annex B; profiles: ICC.1, annex B.4.
+ * @returns null when the file is not ordinary (CMYK, turned by XMP, told twice how to turn) or its header is not understood
  */
 export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const profileParts: Uint8Array[] = []
   let size: { width: number; height: number } | null = null
-  let exifBroken = false
+  let exif: ReturnType<typeof readExif> | null = null
   let at = 2
   while (at + 4 <= bytes.length) {
     if (bytes[at] !== 0xff) return null
@@ -39,9 +41,8 @@ export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
       if (segment.length < 6 || segment[0] !== 8 || (segment[5] !== 1 && segment[5] !== 3)) return null
       size = { height: view.getUint16(at + 5), width: view.getUint16(at + 7) }
     } else if (marker === 0xe1 && startsWith(segment, EXIF)) {
-      const exif = readExif(segment)
-      exifBroken ||= exif.broken
-      if (exif.orientation !== null && exif.orientation !== 1) return null
+      if (exif !== null) return null
+      exif = readExif(segment)
     } else if (marker === 0xe1 && startsWith(segment, XMP)) {
       const orientation = readXmpOrientation(segment)
       if (orientation !== null && orientation !== 1) return null
@@ -53,7 +54,75 @@ export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
   }
   // A height of 0 is said later in the file (DNL); libvips may know.
   if (size === null || size.width === 0 || size.height === 0) return null
-  return { ...size, profile: joined(profileParts), exifBroken }
+  return {
+    ...size,
+    orientation: exif?.orientation ?? 1,
+    profile: joined(profileParts),
+    exifBroken: exif?.broken ?? false,
+  }
+}
+
+/** APP0 and APP14 tell how the colours are stored; all other application segments, and comments, are about the picture. */
+const isAboutThePicture = (marker: number): boolean =>
+  (marker >= 0xe1 && marker <= 0xef && marker !== 0xee) || marker === 0xfe
+
+/**
+ * The same picture without what is said about it: libvips reads every EXIF and XMP entry into a value of its own, which takes
+ * several times as long as decoding a small picture. How it is to be turned stays, as the only entry of a new EXIF segment.
+ * @param bytes a file that `readPlainJpegHeader` understands
+ */
+export function leanJpeg(bytes: Uint8Array, orientation: Orientation): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const kept: Uint8Array[] = [bytes.subarray(0, 2)]
+  if (orientation !== 1) kept.push(orientationSegment(orientation))
+  let at = 2
+  while (at + 4 <= bytes.length) {
+    const marker = bytes[at + 1]!
+    if (marker === 0xff) {
+      at++
+      continue
+    }
+    if (marker === 0xda) break
+    const end = at + 2 + view.getUint16(at + 2)
+    if (!isAboutThePicture(marker)) kept.push(bytes.subarray(at, end))
+    at = end
+  }
+  kept.push(bytes.subarray(at))
+  return Buffer.concat(kept)
+}
+
+/** EXIF 2.3, section 4.6.4: tag 0112, one short, in the first directory of a little-endian TIFF. */
+function orientationSegment(orientation: Orientation): Uint8Array {
+  const tiff = [
+    0x49,
+    0x49,
+    42,
+    0,
+    8,
+    0,
+    0,
+    0,
+    1,
+    0,
+    0x12,
+    0x01,
+    3,
+    0,
+    1,
+    0,
+    0,
+    0,
+    orientation,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+  ]
+  const content = [...Buffer.from(EXIF, 'latin1'), ...tiff]
+  return Uint8Array.from([0xff, 0xe1, 0, content.length + 2, ...content])
 }
 
 function joined(parts: Uint8Array[]): Uint8Array | null {

@@ -1,4 +1,6 @@
 import sharp, { type Sharp, type SharpOptions } from 'sharp'
+import type { PictureHeader } from './header.ts'
+import { leanJpeg } from './jpeg-header.ts'
 import { limits } from './limits.ts'
 
 /*
@@ -22,6 +24,13 @@ export function openEncoded(bytes: Uint8Array, strictness: Strictness, extra: Sh
     sequentialRead: true,
     ...extra,
   })
+}
+
+/** The same for a file whose header has been read. */
+export function openPicture(bytes: Uint8Array, header: PictureHeader, strictness: Strictness): Sharp {
+  const lean = header.lean ? leanJpeg(bytes, header.orientation) : bytes
+  const opened = openEncoded(lean, strictness, { ignoreIcc: header.ignoreProfile })
+  return header.turnedBy === 'libvips' ? opened.autoOrient() : opened
 }
 
 /** Opens decoded pixels, uint8 `[height, width, channels]`. */

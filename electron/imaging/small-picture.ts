@@ -1,6 +1,6 @@
 import { decodeWithHeader, flatten, tolerantly, white } from './decode.ts'
 import type { PictureHeader } from './header.ts'
-import { openEncoded, openPixels } from './sharp.ts'
+import { openPicture, openPixels } from './sharp.ts'
 import type { Sharp } from 'sharp'
 
 /** A picture reduced for the eye: upright, sRGB, flattened on white. */
@@ -35,9 +35,7 @@ export async function renderSmall(
     return { data, width: info.width, height: info.height, alpha: 1, damaged: picture.damaged }
   }
   return tolerantly(async (strictness) => {
-    const opened = openEncoded(bytes, strictness, { ignoreIcc: header.ignoreProfile })
-    const upright = header.turnedBy === 'libvips' ? opened.autoOrient() : opened
-    const { data, info } = await fitInto(upright, edge)
+    const { data, info } = await fitInto(openPicture(bytes, header, strictness), edge)
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })

@@ -1,6 +1,7 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { decodeToRgb } from '#imaging/index.ts'
+import { leanJpeg } from '#imaging/jpeg-header.ts'
 import { readXmpOrientation, turnUpright, type Orientation } from '#imaging/orientation.ts'
 import { isUpright, scene, sceneImage, storedFor, storedImage } from '../helpers/pictures.ts'
 
@@ -43,6 +44,46 @@ describe('turning upright', () => {
     expect(readXmpOrientation(Buffer.from('<x:xmpmeta/>'))).toBe(null)
     expect(readXmpOrientation(Buffer.from('tiff:Orientation="9"'))).toBe(null)
     expect(readXmpOrientation(Buffer.from('<tiff:Orientation>6</tiff:Orientation>'))).toBe(6)
+  })
+})
+
+describe('a JPEG without what is said about it', () => {
+  const xmp =
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
+  const told = (orientation: Orientation) =>
+    storedImage(orientation, 61, 40)
+      .withExif({ IFD0: { Make: 'Kestrel', Copyright: 'us' }, IFD3: { GPSLatitude: '1/1 2/1 3/1' } })
+      .withMetadata({ orientation })
+      .withXmp(xmp)
+  it.each([
+    ['ordinary', { quality: 90 }],
+    ['progressive', { quality: 90, progressive: true }],
+    ['without subsampling', { quality: 60, chromaSubsampling: '4:4:4' }],
+  ] as const)('has the same pixels, %s', async (_, options) => {
+    for (const orientation of [1, 3, 6, 8] as Orientation[]) {
+      const file = await told(orientation).jpeg(options).toBuffer()
+      const lean = leanJpeg(file, orientation)
+      expect(lean.length).toBeLessThan(file.length - 300)
+      const { exif, xmp: none, ...metadata } = await sharp(lean).metadata()
+      expect([exif !== undefined, none, metadata.orientation ?? 1]).toEqual([
+        ...[orientation !== 1, undefined, orientation],
+      ])
+      const expected = await sharp(file).autoOrient().raw().toBuffer({ resolveWithObject: true })
+      const read = await decodeToRgb(file)
+      expect([read.width, read.height]).toEqual([expected.info.width, expected.info.height])
+      expect(Buffer.compare(Buffer.from(read.data), expected.data)).toBe(0)
+    }
+  })
+
+  it('stays grey, and keeps how Adobe stored its colours', async () => {
+    const grey = await sceneImage(40, 30).toColourspace('b-w').withXmp(xmp).jpeg().toBuffer()
+    expect((await sharp(leanJpeg(grey, 1)).metadata()).channels).toBe(1)
+    // RGB in a JPEG is told by APP14 alone.
+    const plain = await sceneImage(40, 30).jpeg({ chromaSubsampling: '4:4:4' }).toBuffer()
+    const adobe = [0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0, 0]
+    const jfif = 4 + plain.readUInt16BE(4)
+    const asRgb = Buffer.concat([plain.subarray(0, 2), Buffer.from(adobe), plain.subarray(jfif)])
+    expect(Buffer.compare(leanJpeg(asRgb, 1), asRgb)).toBe(0)
   })
 })
 
