@@ -1,7 +1,8 @@
 import { readBmpHeader } from './bmp.ts'
-import { isSrgb } from './colour-profile.ts'
+import { conversionOf, type ColourConversion } from './colour-profile.ts'
 import { probeHeic } from './heic.ts'
 import { readPlainJpegHeader } from './jpeg-header.ts'
+import type { MatrixProfile } from './matrix-profile.ts'
 import { readExif, readXmpOrientation, swapsSides, type Orientation } from './orientation.ts'
 import { checkSize, damaged } from './refusals.ts'
 import { openEncoded } from './sharp.ts'
@@ -18,8 +19,10 @@ export interface PictureHeader {
   /** Who turns the picture upright: nobody has to, libvips by EXIF, or we by XMP, which libvips does not know. */
   turnedBy: 'nobody' | 'libvips' | 'us'
   hasAlpha: boolean
-  /** The colour profile in the file, if any, says sRGB and is not worth applying. */
+  /** The colour profile in the file, if any, is nothing libvips has to apply: it says sRGB, or is in `matrix`. */
   ignoreProfile: boolean
+  /** What the decoded pixels still have to go through to be sRGB. */
+  matrix: MatrixProfile | null
   /** Printing colours, which browsers show wrongly or not at all. */
   cmyk: boolean
   exifBroken: boolean
@@ -48,17 +51,26 @@ export async function readHeader(bytes: Uint8Array, format: PictureFormat): Prom
 async function plainJpegHeader(bytes: Uint8Array): Promise<PictureHeader | null> {
   const plain = readPlainJpegHeader(bytes)
   if (plain === null) return null
-  const { profile, orientation, ...rest } = plain
-  const ignoreProfile = profile !== null && (await isSrgb(profile))
+  const { width, height, channels, profile, orientation, exifBroken } = plain
+  const conversion = profile === null ? 'none' : await wayOf(profile, channels === 3)
   return {
-    ...{ format: 'jpeg', ...rest, orientation, hasAlpha: false, ignoreProfile, cmyk: false },
+    ...{ format: 'jpeg', width, height, orientation, hasAlpha: false, cmyk: false, exifBroken },
     turnedBy: orientation === 1 ? 'nobody' : 'libvips',
-    lean: profile === null || ignoreProfile,
+    ignoreProfile: profile !== null && conversion !== 'libvips',
+    matrix: typeof conversion === 'string' ? null : conversion,
+    lean: conversion !== 'libvips',
   }
 }
 
 async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise<PictureHeader> {
-  const upright = { orientation: 1, turnedBy: 'nobody', cmyk: false, exifBroken: false, lean: false } as const
+  const upright = {
+    orientation: 1,
+    turnedBy: 'nobody',
+    cmyk: false,
+    exifBroken: false,
+    lean: false,
+    matrix: null,
+  } as const
   if (format === 'bmp') {
     const { width, height, hasAlpha } = readBmpHeader(bytes)
     return { format, width, height, hasAlpha, ignoreProfile: false, ...upright }
@@ -74,6 +86,9 @@ async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise
     .catch((error: unknown) => {
       throw damaged(error)
     })
+  const { icc, channels, depth, space } = metadata
+  const ordinary = channels === 3 && depth === 'uchar' && space === 'srgb'
+  const conversion = icc === undefined ? 'libvips' : await wayOf(icc, ordinary)
   const exif = metadata.exif === undefined ? null : readExif(metadata.exif)
   const byExif = format === 'avif' ? null : asOrientation(metadata.orientation)
   // As Pillow's exif_transpose does it: XMP counts where EXIF says nothing.
@@ -89,11 +104,18 @@ async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise
     orientation,
     turnedBy: orientation === 1 ? 'nobody' : byExif !== null ? 'libvips' : 'us',
     hasAlpha: metadata.hasAlpha,
-    ignoreProfile: metadata.icc !== undefined && (await isSrgb(metadata.icc)),
+    ignoreProfile: conversion !== 'libvips',
+    matrix: typeof conversion === 'string' ? null : conversion,
     cmyk: metadata.space === 'cmyk',
     exifBroken: exif?.broken ?? false,
     lean: false,
   }
+}
+
+/** @param ordinary three channels of 8 bits: only those are converted by a matrix. */
+async function wayOf(profile: Uint8Array, ordinary: boolean): Promise<ColourConversion> {
+  const conversion = await conversionOf(profile)
+  return typeof conversion === 'string' || ordinary ? conversion : 'libvips'
 }
 
 const asOrientation = (value: number | undefined): Orientation | null =>

@@ -3,6 +3,8 @@ import { readExif, readXmpOrientation, type Orientation } from './orientation.ts
 export interface PlainJpegHeader {
   width: number
   height: number
+  /** Grey or colour. */
+  channels: 1 | 3
   /** By EXIF; 1 when nothing is said. */
   orientation: Orientation
   /** The ICC profile. */
@@ -21,7 +23,7 @@ const ICC = 'ICC_PROFILE\0'
 export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const profileParts: Uint8Array[] = []
-  let size: { width: number; height: number } | null = null
+  let frame: Pick<PlainJpegHeader, 'width' | 'height' | 'channels'> | null = null
   let exif: ReturnType<typeof readExif> | null = null
   let at = 2
   while (at + 4 <= bytes.length) {
@@ -38,8 +40,9 @@ export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
     const segment = bytes.subarray(at + 4, end)
     // Frame headers; C4, C8 and CC are tables.
     if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc) {
-      if (segment.length < 6 || segment[0] !== 8 || (segment[5] !== 1 && segment[5] !== 3)) return null
-      size = { height: view.getUint16(at + 5), width: view.getUint16(at + 7) }
+      const channels = segment[5]
+      if (segment.length < 6 || segment[0] !== 8 || (channels !== 1 && channels !== 3)) return null
+      frame = { height: view.getUint16(at + 5), width: view.getUint16(at + 7), channels }
     } else if (marker === 0xe1 && startsWith(segment, EXIF)) {
       if (exif !== null) return null
       exif = readExif(segment)
@@ -53,9 +56,9 @@ export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
     at = end
   }
   // A height of 0 is said later in the file (DNL); libvips may know.
-  if (size === null || size.width === 0 || size.height === 0) return null
+  if (frame === null || frame.width === 0 || frame.height === 0) return null
   return {
-    ...size,
+    ...frame,
     orientation: exif?.orientation ?? 1,
     profile: joined(profileParts),
     exifBroken: exif?.broken ?? false,

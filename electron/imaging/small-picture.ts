@@ -1,5 +1,6 @@
 import { decodeWithHeader, flatten, tolerantly, white } from './decode.ts'
 import type { PictureHeader } from './header.ts'
+import { applyMatrixProfile } from './matrix-profile.ts'
 import { openPicture, openPixels } from './sharp.ts'
 import type { Sharp } from 'sharp'
 
@@ -41,7 +42,9 @@ export async function renderSmall(
       .toBuffer({ resolveWithObject: true })
     const size = { width: info.width, height: info.height }
     if (info.channels === 4) return { data: flatten(data, white), ...size, alpha: meanAlpha(data) }
-    return { data: info.channels === 3 ? data : fromGrey(data, info.channels), ...size, alpha: 1 }
+    if (info.channels !== 3) return { data: fromGrey(data, info.channels), ...size, alpha: 1 }
+    if (header.matrix) applyMatrixProfile(data, header.matrix)
+    return { data, ...size, alpha: 1 }
   })
 }
 

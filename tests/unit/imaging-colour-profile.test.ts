@@ -1,9 +1,11 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { isSrgb, toSrgb, wrapAsTiff } from '#imaging/colour-profile.ts'
+import fc from 'fast-check'
+import { conversionOf, toSrgb, wrapAsTiff } from '#imaging/colour-profile.ts'
 import { decodeToRgb, readForImport } from '#imaging/index.ts'
 import { heicProfile } from '#imaging/heic-profile.ts'
 import { readPlainJpegHeader } from '#imaging/jpeg-header.ts'
+import { applyMatrixProfile, readMatrixProfile } from '#imaging/matrix-profile.ts'
 import { scene, sceneImage } from '../helpers/pictures.ts'
 
 async function profileOf(name: 'srgb' | 'p3' | 'cmyk'): Promise<Uint8Array> {
@@ -29,12 +31,43 @@ function box(type: string, ...content: (Uint8Array | string)[]): Uint8Array {
 const joined = (...parts: Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts))
 
 describe('colour profiles', () => {
-  it('that say sRGB are found by trying them out', async () => {
-    expect(await isSrgb(await profileOf('srgb'))).toBe(true)
-    expect(await isSrgb(await profileOf('p3'))).toBe(false)
-    expect(await isSrgb(await profileOf('cmyk'))).toBe(false)
-    expect(await isSrgb(new Uint8Array(300))).toBe(false)
-    expect(await isSrgb(new Uint8Array(0))).toBe(false)
+  it('that say sRGB are found by trying them out, and so are those that a matrix can stand for', async () => {
+    expect(await conversionOf(await profileOf('srgb'))).toBe('none')
+    expect(await conversionOf(await profileOf('p3'))).toMatchObject({ matrix: expect.any(Array) })
+    expect(await conversionOf(await profileOf('cmyk'))).toBe('libvips')
+    expect(await conversionOf(new Uint8Array(300))).toBe('libvips')
+    expect(await conversionOf(new Uint8Array(0))).toBe('libvips')
+  })
+
+  it('that are a matrix give what libvips gives, to within rounding', async () => {
+    const profile = await profileOf('p3')
+    const matrix = readMatrixProfile(profile)!
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 300, maxLength: 300 }), async (rgb) => {
+        const ours = rgb.slice()
+        applyMatrixProfile(ours, matrix)
+        const theirs = await toSrgb(rgb, 10, 10, profile)
+        expect(ours.every((value, i) => Math.abs(value - theirs[i]!) <= 1)).toBe(true)
+      }),
+      { numRuns: 50 },
+    )
+    // White and black stay what they are.
+    const ends = Uint8Array.of(255, 255, 255, 0, 0, 0)
+    applyMatrixProfile(ends, matrix)
+    expect([...ends]).toEqual([255, 255, 255, 0, 0, 0])
+  })
+
+  it('that lie about what is in them are no matrix', async () => {
+    const profile = await profileOf('p3')
+    for (let at = 0; at < profile.length; at += 1) {
+      const wrong = profile.slice()
+      wrong[at] = wrong[at]! ^ 0xff
+      expect(() => readMatrixProfile(wrong)).not.toThrow()
+      // Whatever is read from it, it is used only where libvips agrees.
+      if (at % 40 === 0) expect(await conversionOf(wrong)).toBeDefined()
+    }
+    for (let length = 0; length < profile.length; length += 5)
+      expect(() => readMatrixProfile(profile.subarray(0, length))).not.toThrow()
   })
 
   it('that are broken change nothing', async () => {
