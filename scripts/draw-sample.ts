@@ -18,11 +18,13 @@ import { drawShell } from './sample/shell.ts'
 const SEED = 20_260
 const PICTURES = 56
 
+/** Large enough, and bare enough, for a small network to see. */
+const seen = { smallest: 0.88, hidden: 0.2 }
 const kinds: { label: string; posture: Posture; draw: (random: Random) => string }[] = [
-  { label: 'feather', posture: { upright: false, reach: 1.2 }, draw: drawFeather },
-  { label: 'leaf', posture: { upright: false, reach: 1.12 }, draw: drawLeaf },
-  { label: 'mushroom', posture: { upright: true, reach: 0.95 }, draw: drawMushroom },
-  { label: 'shell', posture: { upright: false, reach: 0.98 }, draw: drawShell },
+  { label: 'feather', posture: { upright: false, reach: 1.2, ...seen }, draw: drawFeather },
+  { label: 'leaf', posture: { upright: false, reach: 1.12, ...seen }, draw: drawLeaf },
+  { label: 'mushroom', posture: { upright: true, reach: 0.95, ...seen }, draw: drawMushroom },
+  { label: 'shell', posture: { upright: false, reach: 0.98, ...seen }, draw: drawShell },
 ]
 const target = resolve(process.argv[2] ?? join(import.meta.dirname, '../resources/samples/forest-finds'))
 let bytes = 0

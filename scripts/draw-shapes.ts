@@ -16,7 +16,12 @@ mkdirSync(folder, { recursive: true })
 for (let number = 1; number <= Number(count); number++) {
   const random = createRandom(SEED, `shape ${number}`)
   const frame = pick(random, frames)
-  const posture = { upright: chance(random, 0.3), reach: between(random, 0.6, 1.25) }
+  const posture = {
+    upright: chance(random, 0.3),
+    reach: between(random, 0.6, 1.25),
+    smallest: 0.78,
+    hidden: 0.3,
+  }
   await writeScene(
     drawScene(random, frame, posture, drawFancy),
     frame,

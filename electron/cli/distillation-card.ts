@@ -4,7 +4,7 @@ import type { StudentId } from '#shared/domain/distillation/students.ts'
 import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
 
 /** `result.json` of `kestrel distill`: all that is needed to make the backbone again, and what came out. */
-export interface DistillationReport extends DistillationPlan {
+export interface DistillationReport extends Omit<DistillationPlan, 'sizes'> {
   kestrel: string
   teacher: { id: string; name: string; licence: string; sha256: string }
   student: StudentId
@@ -23,6 +23,8 @@ export interface DistillationReport extends DistillationPlan {
   sha256: string
   preprocessing: Preprocessing
   agreement: number | null
+  /** How well it does when whole pictures are shown in each size; the best is the one it is written for. */
+  sizes: { size: number; agreement: number }[]
   /** Of the last start: a backbone may be made in several. */
   timings: { features_s: number; train_s: number }
   stopped: { reason: string; message: string } | null
@@ -34,9 +36,13 @@ export function distillationCard(report: DistillationReport): string {
   const { teacher, pictures } = report
   const probes = pictures.probes.map((name) => ` --probe ${name}`).join('')
   const folders = pictures.folders.length > 0 ? ` --pictures ${pictures.folders.join(' ')}` : ''
+  const bySize =
+    report.sizes.length > 1
+      ? ` (learned at ${report.size}; agreement on whole pictures by size: ${report.sizes.map(({ size, agreement }) => `${size} ${agreement.toFixed(3)}`).join(', ')})`
+      : ''
   return `# A backbone made by distillation
 
-A small residual network (${report.student}, ${report.parameters.toLocaleString('en')} numbers, ${report.size} × ${report.size} pixels) that gives
+A small residual network (${report.student}, ${report.parameters.toLocaleString('en')} numbers, ${report.preprocessing.size.width} × ${report.preprocessing.size.height} pixels) that gives
 ${report.featureLength} features. It began ${report.begin ? `as the student that was made in ${report.begin.folder} (SHA-256 \`${report.begin.sha256}\`)` : `with random weights (seed ${report.seed})`} and learned to imitate the features of
 ${teacher.name} (\`${teacher.id}\`, licence: ${teacher.licence}). No weight of the teacher is in it.
 
@@ -45,7 +51,7 @@ ${teacher.name} (\`${teacher.id}\`, licence: ${teacher.licence}). No weight of t
 | File | backbone.onnx, ${(report.bytes / 1e6).toFixed(2)} MB, weights in half precision, SHA-256 \`${report.sha256}\` |
 | Pictures | ${pictures.used} (${pictures.skipped} could not be read), ${report.views} views of each, shown ${report.epochs} times |
 | Agreement | ${report.agreement === null ? 'not measured' : `mean cosine ${report.agreement.toFixed(3)} with the teacher's standardised features, on pictures held back`} |
-| Pictures go in as | RGB, −1 … 1, stretched to ${report.size} × ${report.size} |
+| Pictures go in as | RGB, −1 … 1, stretched to ${report.preprocessing.size.width} × ${report.preprocessing.size.height}${bySize} |
 
 Made by
 

@@ -107,7 +107,8 @@ takes in, card.md and result.json. The same command goes on where it was interru
   --student SIZE     tiny, small or medium
   --begin DIR        goes on from the student that an earlier distillation left in DIR (same teacher and size of student)
                      instead of random weights: with more pictures, or larger ones
-  --size N           pixels the student looks at, a multiple of 32 from 64 to 320; 128 when left out
+  --size N           pixels the student learns at, a multiple of 32 from 64 to 320; 128 when left out. What it is written for
+                     may be larger: whole pictures that were held back say what suits it best
   --views N          parts looked at of each picture, the whole among them; 6 when left out
   --epochs N         how often every part is shown; 12 when left out
   --seed N           same seed, same backbone; 1 when left out

@@ -28,7 +28,7 @@ export function drawFancy(random: Random): string {
 
 const anyTint = (random: Random): Tint =>
   chance(random, 0.6)
-    ? objectTint(random, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    ? objectTint(random, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], 0.7)
     : { h: between(random, 0, 360), s: between(random, 10, 85), l: between(random, 22, 80) }
 
 /** An outline filled, ornamented and edged. `reach`: half its length. */

@@ -24,22 +24,20 @@ export function drawLeaf(random: Random): string {
   return chance(random, 0.26) ? palmate(random, tint) : pinnate(random, tint)
 }
 
-const shapes = ['oval', 'lobed', 'willow', 'heart', 'toothed'] as const
+const shapes = ['oval', 'lobed', 'heart', 'toothed'] as const
 
 function pinnate(random: Random, tint: Tint): string {
   const shape = pick(random, shapes)
   const length = between(random, 165, 200)
   const axis = spine(length, between(random, -22, 22), between(random, -14, 14))
-  const widest =
-    { oval: 46, lobed: 52, willow: 21, heart: 58, toothed: 44 }[shape] * between(random, 0.85, 1.15)
-  const skew =
-    { oval: 1.15, lobed: 0.85, willow: 1.1, heart: 1.75, toothed: 1.3 }[shape] * between(random, 0.9, 1.1)
+  const widest = { oval: 46, lobed: 52, heart: 58, toothed: 44 }[shape] * between(random, 0.85, 1.15)
+  const skew = { oval: 1.15, lobed: 0.85, heart: 1.75, toothed: 1.3 }[shape] * between(random, 0.9, 1.1)
   const lobes = shape === 'lobed' ? between(random, 4, 5.5) : 0
   const teeth =
     shape === 'toothed' ? between(random, 15, 22) : chance(random, 0.3) ? between(random, 18, 28) : 0
   const width = (t: number, side: number): number => {
     // t runs from the tip to the stalk.
-    const body = Math.sin(Math.PI * Math.pow(t, skew)) ** (shape === 'willow' ? 0.85 : 0.75)
+    const body = Math.sin(Math.PI * Math.pow(t, skew)) ** 0.75
     const lobed = lobes > 0 ? 0.68 + 0.32 * Math.cos(2 * Math.PI * (t * lobes + (side > 0 ? 0.05 : 0))) : 1
     const tooth = teeth > 0 ? 1 - 0.09 * ((t * teeth) % 1) : 1
     return widest * body * lobed * tooth + random.normal(0, 0.5)

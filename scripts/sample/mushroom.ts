@@ -19,7 +19,6 @@ import {
 export function drawMushroom(random: Random): string {
   const tint = objectTint(random, [3, 4, 4, 5, 10, 11])
   const flesh: Tint = { h: between(random, 30, 48), s: between(random, 12, 34), l: between(random, 72, 88) }
-  if (chance(random, 0.14)) return fromBelow(random, tint, flesh)
   const kind = pick(random, ['dome', 'dome', 'cone', 'flat', 'button'] as const)
   const one = (size: number, lean: number): string => single(random, kind, tint, flesh, size, lean)
   const friends = chance(random, 0.42) ? 1 + random.below(2) : 0
@@ -200,53 +199,4 @@ function capDecoration(
     case 'plain':
       return shine
   }
-}
-
-/** Lying on its cap, gills up: round, with rays; the picture most easily taken for a shell. */
-function fromBelow(random: Random, tint: Tint, flesh: Tint): string {
-  const radius = between(random, 72, 90)
-  const squash = between(random, 0.72, 0.96)
-  const ring = Array.from({ length: 24 }, (_, i): Point => {
-    const angle = (i / 24) * 2 * Math.PI
-    const reach = radius + random.normal(0, 1.6)
-    return [Math.cos(angle) * reach, Math.sin(angle) * reach * squash]
-  })
-  const outline = smooth(ring, true)
-  const fill = gradient([css(shade(flesh, 4)), css(shade(flesh, -12))], between(random, 0, 180))
-  const gills = Array.from({ length: 84 }, (_, i) => {
-    const angle = (i / 84) * 2 * Math.PI
-    const from = i % 2 ? 0.46 : 0.16
-    return line(
-      smooth([
-        [Math.cos(angle) * radius * from, Math.sin(angle) * radius * from * squash],
-        [Math.cos(angle + 0.03) * radius * 0.94, Math.sin(angle + 0.03) * radius * 0.94 * squash],
-      ]),
-      { colour: css(shade(flesh, -34, 8)), width: 1.1, opacity: 0.55 },
-    )
-  })
-  const tip: Point = [between(random, -26, 26), between(random, 16, 46)]
-  const stalk = gradient([css(shade(flesh, -14)), css(shade(flesh, 7)), css(shade(flesh, -8))], 0)
-  return [
-    fill.defs,
-    stalk.defs,
-    area(outline, css(tint)),
-    `<g transform="scale(0.93)">${area(outline, fill.fill)}${gills.join('')}</g>`,
-    line(outline, { colour: css(shade(tint, -18)), width: 1.4, opacity: 0.7 }),
-    area(
-      smooth(
-        [
-          [-13, -4],
-          [tip[0] - 12, tip[1]],
-          [tip[0], tip[1] + 10],
-          [tip[0] + 12, tip[1]],
-          [13, -4],
-          [0, -13],
-        ],
-        true,
-      ),
-      stalk.fill,
-    ),
-    dot(tip, 12, css(shade(flesh, -5)), 1, 9),
-    dot(tip, 7, css(shade(flesh, -20)), 0.5, 5),
-  ].join('')
 }

@@ -75,9 +75,12 @@ const natural: readonly Tint[] = [
   { h: 30, s: 8, l: 58 }, // stone
 ]
 
-/** A colour of the object: mostly out of its own (indices into the shared ones), sometimes any. */
-export function objectTint(random: Random, own: readonly number[]): Tint {
-  const base = chance(random, 0.7) ? natural[pick(random, own)]! : pick(random, natural)
+/**
+ * A colour of the object: mostly out of its own (indices into the shared ones), sometimes any.
+ * @param share of its own ones
+ */
+export function objectTint(random: Random, own: readonly number[], share = 0.82): Tint {
+  const base = chance(random, share) ? natural[pick(random, own)]! : pick(random, natural)
   return {
     h: base.h + random.normal(0, 7),
     s: clamp(base.s + random.normal(0, 7)),

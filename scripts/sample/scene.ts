@@ -144,19 +144,23 @@ export interface Posture {
   upright: boolean
   /** How large it is drawn: slender things may be larger. */
   reach: number
+  /** The smallest, beside 1.12 for the largest. */
+  smallest: number
+  /** Share of the pictures in which something lies before it. */
+  hidden: number
 }
 
 /** One whole picture as SVG. `draw` gives the object around (0, 0) in a box of about 200 units. */
 export function drawScene(
   random: Random,
   frame: Frame,
-  { upright, reach }: Posture,
+  { upright, reach, smallest, hidden }: Posture,
   draw: (random: Random) => string,
 ): string {
   resetNames()
   const { width, height } = frame
   const small = Math.min(width, height)
-  const size = (small / 200) * between(random, 0.78, 1.12) * reach
+  const size = (small / 200) * between(random, smallest, 1.12) * reach
   const at: Point = [width / 2 + random.normal(0, width * 0.07), height / 2 + random.normal(0, height * 0.06)]
   const turn = random.normal(0, upright ? 11 : 32)
   const mirror = chance(random, 0.5) ? -1 : 1
@@ -184,7 +188,7 @@ export function drawScene(
     second +
     `<g filter="url(#${shadow})"><g transform="${place(Math.cos(fall) * far, Math.sin(fall) * far)}">${object}</g></g>` +
     `<g transform="${place(0, 0)}">${object}</g>` +
-    (chance(random, 0.3) ? inFront(random, frame) : '') +
+    (chance(random, hidden) ? inFront(random, frame) : '') +
     light(random, frame) +
     '</g></svg>'
   )

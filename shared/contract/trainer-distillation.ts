@@ -41,6 +41,8 @@ export const distillRequestSchema = z.object({
   images: z.array(trainerImageSchema.extend({ split: z.enum(['train', 'val']) })),
   /** Its last layer gives as many numbers as the teacher has features. */
   network: networkSpecSchema,
+  /** Pixels, width and height, in which pictures could be shown to it once it has learned; the best of them is found out. */
+  sizes: z.array(z.int()).min(1),
   objective: distillationObjectiveSchema,
   fitting: fittingConfigSchema,
   augmentation: augmentationSchema,
@@ -66,6 +68,8 @@ export const distillResultSchema = z.object({
   bytes: z.int(),
   sha256: z.string(),
   preprocessing: preprocessingSchema,
+  /** How well it does in each size, on whole pictures held back; empty without any. */
+  sizes: z.array(z.object({ size: z.int(), agreement: z.number() })),
   /** Mean cosine between what student and teacher say, on pictures held back; null without any. */
   agreement: z.number().nullable(),
   epochs: z.int(),

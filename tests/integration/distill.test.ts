@@ -33,6 +33,8 @@ const reportSchema = z.object({
   bytes: z.int(),
   featureLength: z.int(),
   epochs: z.int(),
+  sizes: z.array(z.object({ size: z.int(), agreement: z.number() })),
+  preprocessing: z.object({ size: z.object({ width: z.int(), height: z.int() }) }),
   pictures: z.object({ used: z.int(), skipped: z.int() }),
 })
 const reportOf = (out: string) => reportSchema.parse(JSON.parse(readFileSync(at(out, 'result.json'), 'utf8')))
@@ -55,6 +57,10 @@ describe('kestrel distill', () => {
     expect(report).toMatchObject({ featureLength: 512, epochs: 10, pictures: { used: 224, skipped: 0 } })
     expect(statSync(at('student', 'backbone.onnx')).size).toBe(report.bytes)
     expect(report.agreement).toBeGreaterThan(0.8)
+    // Whole pictures, shown larger than it has learned at: what agrees best is what it is written for.
+    expect(report.sizes.map(({ size }) => size)).toEqual([64, 96])
+    const [best] = report.sizes.toSorted((a, b) => b.agreement - a.agreement)
+    expect(report.preprocessing.size).toEqual({ width: best!.size, height: best!.size })
     expect(readFileSync(at('student', 'card.md'), 'utf8')).toContain(report.sha256)
 
     const added = await kestrel(['backbones', 'add', at('student', 'backbone.onnx'), '--json'], { env })

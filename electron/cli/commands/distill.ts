@@ -87,7 +87,7 @@ export async function distill(command: DistillCommand, context: CliContext): Pro
       bytes: result.bytes,
       sha256: result.sha256,
       preprocessing: result.preprocessing,
-      agreement: result.agreement,
+      ...{ agreement: result.agreement, sizes: result.sizes },
       ...{ fitting: plan.fitting, augmentation: plan.augmentation, objective: plan.objective },
       network: plan.network,
       timings: result.timings,

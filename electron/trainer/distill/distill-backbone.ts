@@ -23,6 +23,7 @@ import { takingColour } from '../models/colour-input.ts'
 import { buildNetwork } from '../models/layers/build.ts'
 import { beginAs } from './begin.ts'
 import { DistillationGoal } from './distillation-goal.ts'
+import { agreementBySize } from './input-size.ts'
 import { withEarlierLevels } from './levels.ts'
 import { standardise, teacherFeatures } from './teacher.ts'
 
@@ -63,10 +64,11 @@ export async function distillBackbone(
       ...request.objective,
       ...{ kind: 'distillation', featureLength: teacher.featureLength, classes: 0 },
     }
+    const goal = new DistillationGoal(loss, { features, soft: null }, null)
     const engine = await engineFor(request.engine)
     const learner = new GradientFit({
       ...{ engine, network, boundary: null, groups, fitting, augmentation, data, seed },
-      goal: new DistillationGoal(loss, { features, soft: null }, null),
+      goal,
     })
     try {
       const outcome = await learner.run({
@@ -84,17 +86,34 @@ export async function distillBackbone(
         }),
       })
       context.stop.throwIfDropped()
-      context.progress('writing', 0, 1)
-      const graph = withoutDropout(
-        scatter(network.graph, layoutOf(network, groups), learner.answering(outcome.vectors)),
+      const learned = learner.answering(outcome.vectors)
+      const specAt = (size: number): NetworkSpec => ({
+        ...spec,
+        input: { ...spec.input, width: size, height: size },
+      })
+      // The same numbers fit every size, since all maps are pooled.
+      const studentAt = (size: number): Graph => {
+        const sized = takingColour(buildNetwork(specAt(size), { seed }))
+        return withoutDropout(scatter(sized.graph, layoutOf(sized, groups), learned))
+      }
+      const whole = val.filter((row) => data.images[row]!.region === undefined)
+      const sizes = await agreementBySize(
+        {
+          ...{ sizes: request.sizes, studentAt, images: whole.map((row) => data.images[row]!) },
+          judge: (outputs) => goal.judge(outputs, whole),
+        },
+        context,
       )
-      await writeFileWhole(request.studentTarget, writeOnnx(graph))
-      const written = await writeBackbone(graph, spec, request.target)
+      const best = sizes.toSorted((a, b) => b.agreement - a.agreement)[0]?.size ?? spec.input.width
+      context.progress('writing', 0, 1)
+      await writeFileWhole(request.studentTarget, writeOnnx(studentAt(spec.input.width)))
+      const written = await writeBackbone(studentAt(best), specAt(best), request.target)
       context.progress('writing', 1, 1)
       return {
         kind: 'distill',
         ...written,
-        preprocessing,
+        preprocessing: pixelPreprocessing(specAt(best).input),
+        sizes,
         agreement: outcome.curve.find(({ step }) => step === outcome.epoch)?.valAccuracy ?? null,
         epochs: outcome.curve.length,
         failed: [...data.failed],

@@ -6,6 +6,8 @@ import { studentNetwork, studentSize, type StudentId } from './students.ts'
 
 export interface DistillationPlan {
   network: NetworkSpec
+  /** Pixels, width and height: of learning, and those that whole pictures could be shown in afterwards. */
+  sizes: number[]
   objective: DistillationObjective
   fitting: FittingConfig
   augmentation: Augmentation
@@ -30,6 +32,8 @@ export function planDistillation({
 }): DistillationPlan {
   return {
     network: studentNetwork(student, { size, outputs: featureLength }),
+    // Up to half as large again; students fit multiples of 32.
+    sizes: [size, size + 32, size + 64].filter((each) => each <= 1.5 * size),
     objective: distillationObjectiveSchema.parse({}),
     fitting: parseFittingConfig({
       optimiser: { kind: 'adamw' },
