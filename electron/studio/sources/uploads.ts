@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream as NodeReadableStream } from 'node:stream/web'
 import { KestrelError } from '#shared/errors/index.ts'
-import { freeBytes } from '../files.ts'
+import { freeBytes, moveFolder } from '../files.ts'
+import type { Log } from '../log.ts'
+import { holdFolder, isAbandoned } from '../storage/session-folder.ts'
+import type { SessionFolder } from '../storage/session-folder.ts'
 import { unknownSource } from './source-store.ts'
 import type { SourceStore } from './source-store.ts'
 
@@ -31,8 +35,20 @@ export interface Uploads {
    * @returns false when the token is no upload
    */
   moveInto(token: string, folder: string): Promise<boolean>
-  /** Removes what earlier sessions left. */
+  /** Whether a token stands for files that were sent and that nobody has taken yet. */
+  isUpload(token: string): boolean
+  /**
+   * Moves the one folder that was sent to a place where it stays; the token stands for that from now on.
+   * @param folder is not there yet
+   * @throws KestrelError not-found
+   */
+  moveOut(token: string, folder: string): Promise<void>
+  /** Whether a folder lies among what was sent, and so will be deleted. @param folder without links in it */
+  contains(folder: string): Promise<boolean>
+  /** Removes what sessions left that are over. What a running Kestrel on this user-data folder was sent stays. */
   clear(): Promise<void>
+  /** Removes what this session was sent and nobody took. */
+  close(): Promise<void>
 }
 
 interface Upload {
@@ -40,17 +56,36 @@ interface Upload {
   files: Set<string>
 }
 
+export interface UploadsPorts {
+  /** User-data folder; several sessions may share it: the window, `kestrel serve`, commands. */
+  home: string
+  sources: SourceStore
+  log: Log
+}
+
 /** Files that a page without access to the disk sends: pasted pictures, camera frames, drops in browser mode. */
-export function createUploads(home: string, sources: SourceStore): Uploads {
+export function createUploads({ home, sources, log }: UploadsPorts): Uploads {
   const root = join(home, 'uploads')
   const uploads = new Map<string, Upload>()
+  let session: SessionFolder | null = null
+
+  /** Made with the first upload: most sessions never have one. */
+  function ownFolder(): string {
+    for (let tries = 0; session === null && tries < 5; tries++) session = holdFolder(join(root, randomUUID()))
+    if (session === null)
+      throw new KestrelError('busy', 'There is no place for files that are sent just now.', {
+        kept: 'Nothing was changed.',
+        remedy: 'Try again.',
+      })
+    return session.folder
+  }
 
   return {
     async begin() {
       // The paths of a source are looked at when it is used: what is sent until then is part of it.
       const paths: string[] = []
       const token = sources.registerLive(paths)
-      const folder = join(root, token)
+      const folder = join(ownFolder(), token)
       await mkdir(folder, { recursive: true })
       uploads.set(token, { folder, files: new Set() })
       return token
@@ -101,24 +136,50 @@ export function createUploads(home: string, sources: SourceStore): Uploads {
       return true
     },
 
+    isUpload: (token) => uploads.has(token),
+
+    async moveOut(token, folder) {
+      const paths = sources.paths(token, 'read')
+      const [sent] = paths
+      if (!uploads.has(token) || sent === undefined || paths.length !== 1) throw unknownSource()
+      await moveFolder(sent, folder)
+      paths[0] = folder
+      uploads.delete(token)
+    },
+
+    async contains(folder) {
+      await mkdir(root, { recursive: true })
+      const way = relative(await realpath(root), folder)
+      return way === '' || !(way.startsWith('..') || isAbsolute(way))
+    },
+
     async clear() {
       await mkdir(root, { recursive: true })
-      for (const name of await readdir(root))
-        if (!uploads.has(name)) await rm(join(root, name), { recursive: true, force: true })
+      for (const entry of await readdir(root, { withFileTypes: true })) {
+        const folder = join(root, entry.name)
+        try {
+          if (entry.isDirectory() && isAbandoned(folder)) await removeFolder(folder)
+        } catch (error) {
+          // Two that start at once clear the same; and what cannot be deleted today can be tomorrow.
+          log.warn('what an earlier session was sent could not be removed', error)
+        }
+      }
+    },
+
+    async close() {
+      if (session === null) return
+      const { folder } = session
+      uploads.clear()
+      // Given back first: Windows deletes no file that is open.
+      session.release()
+      session = null
+      await removeFolder(folder)
     },
   }
 }
 
-/** A project may lie on another disk than the user-data folder. */
-async function moveFolder(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error
-    await cp(from, to, { recursive: true })
-    await rm(from, { recursive: true, force: true })
-  }
-}
+const removeFolder = (folder: string): Promise<void> =>
+  rm(folder, { recursive: true, force: true, maxRetries: 3 })
 
 /** @throws KestrelError bad-request for a path that is no plain place below a folder */
 function safeParts(relativePath: string): string[] {
