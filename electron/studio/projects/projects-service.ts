@@ -1,20 +1,21 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, statSync } from 'node:fs'
-import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Project, RecentProject } from '#shared/contract/projects.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { EventBus } from '../events/event-bus.ts'
-import { isMissing } from '../files.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
 import type { Log } from '../log.ts'
 import type { ProjectHooks } from '../ports.ts'
 import type { SettingsService } from '../settings/settings.ts'
 import type { SourceStore } from '../sources/source-store.ts'
+import type { Uploads } from '../sources/uploads.ts'
 import { databaseFile, openProjectDatabase } from '../storage/database.ts'
 import { createProjectRepository } from '../storage/project-repository.ts'
 import type { ProjectFacts } from '../storage/project-repository.ts'
 import { projectFolderName } from './folder-name.ts'
+import { folderToWriteInto, makeFolder, makeNewFolder, projectFolderOf } from './folders.ts'
 import { createOpenProject } from './open-project.ts'
 import type { OpenProject, ProjectRegistry } from './open-project.ts'
 import type { Recents } from './recents.ts'
@@ -27,6 +28,7 @@ export interface ProjectsPorts {
   recents: Recents
   settings: SettingsService
   sources: SourceStore
+  uploads: Pick<Uploads, 'isUpload' | 'moveOut' | 'contains'>
   /** Asked at the time of use: capabilities register while the studio is put together. */
   hooks(): readonly ProjectHooks[]
 }
@@ -39,6 +41,11 @@ export interface ProjectsService {
   /** For the file manager. @throws KestrelError project-not-found */
   folderOf(projectId: string): Promise<string>
   openRecent(projectId: string): Promise<Project>
+  /**
+   * A project that was dropped or chosen. One that a browser sent is moved into the projects folder first: where sent
+   * files wait it would be deleted.
+   * @throws KestrelError not-found, project-not-found, project-newer, project-locked, project-damaged
+   */
   openSource(token: string): Promise<Project>
   /** The command line's way: an existing project, or a new one in an absent or empty folder. */
   openOrCreateAt(folder: string, name: string): Promise<Project>
@@ -55,6 +62,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
   /** Two windows that open the same folder at once get the same project. */
   const opening = new Map<string, Promise<OpenProject>>()
   const closing = new Map<string, Promise<void>>()
+  const arriving = new Map<string, Promise<OpenProject>>()
 
   function openFolder(folder: string, create?: { name: string }): Promise<OpenProject> {
     const known = registry.all().find((project) => project.folder === folder)
@@ -70,6 +78,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
   }
 
   async function reallyOpen(folder: string, create?: { name: string }): Promise<OpenProject> {
+    if (await ports.uploads.contains(folder)) throw wouldBeDeleted()
     const db = openProjectDatabase(folder)
     let project: OpenProject | null = null
     try {
@@ -90,6 +99,37 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       if (project) registry.remove(project.projectId)
       ;(project ?? db).close()
       throw error
+    }
+  }
+
+  /** A project that was sent gets a place where it stays. Asked twice at once, it is moved once. */
+  function keepSent(token: string): Promise<OpenProject> {
+    const underway = arriving.get(token)
+    if (underway) return underway
+    const keep = (async () => {
+      const sent = await projectFolderOf(ports.sources.paths(token, 'read'))
+      const folder = await freeFolder(nameOfFolder(sent))
+      await ports.uploads.moveOut(token, folder)
+      try {
+        return await openFolder(folder)
+      } catch (error) {
+        // Newer, damaged …: the person still has the folder that was sent, and a copy nobody can open helps nobody.
+        await rm(folder, { recursive: true, force: true })
+        throw error
+      }
+    })().finally(() => arriving.delete(token))
+    arriving.set(token, keep)
+    return keep
+  }
+
+  /** A folder in the projects folder that is not there yet; a number is put behind the name where it is taken. */
+  async function freeFolder(name: string): Promise<string> {
+    const parent = await ports.settings.projectsFolder()
+    await mkdir(parent, { recursive: true })
+    const inside = await realpath(parent)
+    for (let number = 1; ; number++) {
+      const folder = join(inside, projectFolderName(number === 1 ? name : `${name} ${number}`))
+      if (!existsSync(folder)) return folder
     }
   }
 
@@ -192,6 +232,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
     },
 
     async openSource(token) {
+      if (ports.uploads.isUpload(token) || arriving.has(token)) return viewOf(await keepSent(token))
       return viewOf(await openFolder(await projectFolderOf(ports.sources.paths(token, 'read'))))
     },
 
@@ -232,34 +273,11 @@ function initialise(repository: Repository, name: string): ProjectFacts {
   return repository.facts()!
 }
 
-/**
- * Makes a folder and those above it, one by one: Node's own recursive form never ends where the system refuses a folder
- * with "not found" although the one above is there (/proc).
- * @throws KestrelError `file-unreadable` when no folder can be there
- */
-async function makeFolder(folder: string): Promise<void> {
-  if (existsSync(folder) && statSync(folder).isDirectory()) return
-  const parent = dirname(folder)
-  if (parent !== folder && !existsSync(parent)) await makeFolder(parent)
-  try {
-    await mkdir(folder)
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EEXIST' && statSync(folder).isDirectory()) return
-    const why: Partial<Record<string, string>> = {
-      EEXIST: 'a file is in the way',
-      ENOTDIR: 'a file is in the way',
-      ENOENT: 'the system allows no folder there',
-    }
-    const words = typeof code === 'string' ? why[code] : undefined
-    if (words === undefined) throw error
-    throw new KestrelError('file-unreadable', `“${folder}” cannot be a folder: ${words}.`, {
-      kept: 'Nothing was changed.',
-      remedy: 'Name an empty or new folder, or a Kestrel project.',
-      cause: error,
-    })
-  }
-}
+const wouldBeDeleted = (): KestrelError =>
+  new KestrelError('bad-request', 'This project lies where sent files wait, and would be deleted there.', {
+    kept: 'Nothing was changed.',
+    remedy: 'Move its folder to where your projects are, then open it there.',
+  })
 
 const nameOfFolder = (folder: string): string => basename(folder).replace(/\.kestrel$/i, '')
 const factsOf = (project: OpenProject): ProjectFacts => project.use(createProjectRepository).facts()!
@@ -269,45 +287,10 @@ function viewOf(project: OpenProject): Project {
   return { projectId: id, location: project.folder, ...facts }
 }
 
-async function makeNewFolder(folder: string, name: string): Promise<void> {
-  try {
-    await mkdir(folder)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    throw new KestrelError('name-taken', `There is already a project named “${name}” there.`, {
-      kept: 'Nothing was changed.',
-      remedy: 'Choose another name, or open the one that is there.',
-      cause: error,
-    })
-  }
-}
-
 /** What an interrupted write left behind goes; files an import still needs stay (see datasets). */
 async function prepareFolders(project: OpenProject): Promise<void> {
   const { images, features, runs, temporary } = project.paths
   for (const folder of [images, features, runs, temporary]) await mkdir(folder, { recursive: true })
   for (const name of await readdir(temporary))
     if (!name.startsWith('import-')) await rm(join(temporary, name), { recursive: true, force: true })
-}
-
-async function folderToWriteInto(path: string | undefined): Promise<string> {
-  if (path !== undefined && (await stat(path)).isDirectory()) return path
-  throw new KestrelError('bad-request', 'That is not a folder.', { remedy: 'Choose a folder.' })
-}
-
-async function projectFolderOf(paths: readonly string[]): Promise<string> {
-  const [path] = paths
-  const notOne = (cause?: unknown): KestrelError =>
-    new KestrelError('project-not-found', 'This is not a Kestrel project.', {
-      remedy: 'Choose a folder whose name ends in .kestrel. To import pictures, open a project first.',
-      cause,
-    })
-  if (paths.length !== 1 || path === undefined) throw notOne()
-  const folder = basename(path) === 'project.db' ? dirname(path) : path
-  try {
-    if (!(await stat(databaseFile(folder))).isFile()) throw notOne()
-  } catch (error) {
-    throw isMissing(error) ? notOne(error) : error
-  }
-  return await realpath(folder)
 }

@@ -28,6 +28,13 @@ export function useBegin() {
       if (source.names.length === 1 && source.names[0]?.endsWith('.kestrel')) {
         const opened = await studio.projects.open({ source: source.token })
         await enter(opened.projectId)
+        // What a browser sends is a copy: nobody must look for changes in the folder that was dropped.
+        if (!sources.canReachDisk)
+          notices.push({
+            level: 'info',
+            title: t('projects.copied'),
+            words: t('projects.copiedWords', { folder: opened.location }),
+          })
         return
       }
       const created = await studio.projects.create({ name: nameOf(source) })
