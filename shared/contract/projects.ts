@@ -56,7 +56,9 @@ export const importPlanSchema = z.object({
   pictures: z.int(),
   bytes: z.number(),
   ignored: z.int(),
-  /** Bytes that copying needs and that are free. */
+  /** Unpacked or sent files are gone afterwards: they are copied, whatever is chosen. */
+  mustCopy: z.boolean(),
+  /** Bytes that copying needs (unpacked files lie beside their copies until it is over) and that are free. */
   needsBytes: z.number(),
   freeBytes: z.number(),
   /** Folders below the source, at most 500, with the pictures directly in them; depth 0 is what was dropped. */

@@ -10,13 +10,13 @@ import { freeBytes } from '../files.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import type { SourceStore } from '../sources/source-store.ts'
-import { listSource } from '../sources/source-files.ts'
+import { listSource, packedContents } from '../sources/source-files.ts'
+import { bytesNeeded } from '../sources/space.ts'
 import type { Uploads } from '../sources/uploads.ts'
 import { createImportsRepository } from '../storage/imports-repository.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createSourcesRepository } from '../storage/sources-repository.ts'
 import { runImport } from './import-job.ts'
-import { EXTRA_BYTES_PER_PICTURE } from './scan.ts'
 import { importOptionsSchema } from './import-options.ts'
 import type { ImportOptions } from './import-options.ts'
 import type { PictureReader } from './picture-reader.ts'
@@ -128,6 +128,7 @@ export function createImportService(ports: ImportPorts): ImportService {
     },
     total: null,
     sync: false,
+    leftOut: [],
   })
 
   return {
@@ -148,8 +149,14 @@ export function createImportService(ports: ImportPorts): ImportService {
         stripLeading(relatives, leadingFolders(relatives)),
         titleOf(paths),
       )
-      const needsBytes = bytes + relatives.length * EXTRA_BYTES_PER_PICTURE
-      return { ...plan, bytes, ignored, needsBytes, freeBytes: await freeBytes(project.folder) }
+      return {
+        ...plan,
+        bytes,
+        ignored,
+        mustCopy: uploads.isUpload(token) || hasZip(paths),
+        needsBytes: bytesNeeded({ pictures: relatives.length, bytes }, await packedContents(paths)),
+        freeBytes: await freeBytes(project.folder),
+      }
     },
 
     async start(projectId, token, choices) {
@@ -165,7 +172,7 @@ export function createImportService(ports: ImportPorts): ImportService {
       // Files that were sent belong to the import from now on: they have to be there after a restart.
       const uploaded = await uploads.moveInto(token, join(staging, 'sent'))
       const roots = sources.paths(token, 'read')
-      const transient = uploaded || roots.some((path) => /\.zip$/i.test(path))
+      const transient = uploaded || hasZip(roots)
       if (transient) await mkdir(staging, { recursive: true })
       const options = optionsFor(roots, title, choices)
       return begin(
@@ -229,6 +236,8 @@ export function createImportService(ports: ImportPorts): ImportService {
     },
   }
 }
+
+const hasZip = (paths: readonly string[]): boolean => paths.some((path) => /\.zip$/i.test(path))
 
 function titleOf(paths: readonly string[]): string {
   const [first] = paths

@@ -10,6 +10,7 @@ import { freeBytes, moveFolder } from '../files.ts'
 import type { Log } from '../log.ts'
 import { holdFolder, isAbandoned } from '../storage/session-folder.ts'
 import type { SessionFolder } from '../storage/session-folder.ts'
+import { unusedPlace } from './file-names.ts'
 import { unknownSource } from './source-store.ts'
 import type { SourceStore } from './source-store.ts'
 
@@ -191,15 +192,4 @@ function safeParts(relativePath: string): string[] {
       kept: 'That file was left out.',
     })
   return parts
-}
-
-/** Two files of one name (from two cameras, say) both arrive. */
-function unusedPlace(taken: ReadonlySet<string>, place: string): string {
-  if (!taken.has(place)) return place
-  const dot = place.lastIndexOf('.')
-  const end = dot > place.lastIndexOf('/') + 1 ? dot : place.length
-  for (let number = 2; ; number++) {
-    const candidate = `${place.slice(0, end)} (${number})${place.slice(end)}`
-    if (!taken.has(candidate)) return candidate
-  }
 }
