@@ -170,9 +170,9 @@ export function createImportService(ports: ImportPorts): ImportService {
       const staging = join(project.paths.temporary, `import-${id}`)
       const title = titleOf(sources.paths(token, 'read'))
       // Files that were sent belong to the import from now on: they have to be there after a restart.
-      const uploaded = await uploads.moveInto(token, join(staging, 'sent'))
+      const leftOut = await uploads.moveInto(token, join(staging, 'sent'))
       const roots = sources.paths(token, 'read')
-      const transient = uploaded || hasZip(roots)
+      const transient = leftOut !== null || hasZip(roots)
       if (transient) await mkdir(staging, { recursive: true })
       const options = optionsFor(roots, title, choices)
       return begin(
@@ -183,6 +183,7 @@ export function createImportService(ports: ImportPorts): ImportService {
           // What lies in the staging folder is gone afterwards: it must be copied, and is never met again.
           storage: transient ? 'copy' : choices.storage,
           remember: !transient,
+          leftOut: leftOut ?? [],
         },
         id,
       )

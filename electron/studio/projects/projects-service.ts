@@ -10,6 +10,7 @@ import type { Log } from '../log.ts'
 import type { ProjectHooks } from '../ports.ts'
 import type { SettingsService } from '../settings/settings.ts'
 import type { SourceStore } from '../sources/source-store.ts'
+import type { LeftOut } from '../sources/left-out.ts'
 import type { Uploads } from '../sources/uploads.ts'
 import { databaseFile, openProjectDatabase } from '../storage/database.ts'
 import { createProjectRepository } from '../storage/project-repository.ts'
@@ -28,7 +29,7 @@ export interface ProjectsPorts {
   recents: Recents
   settings: SettingsService
   sources: SourceStore
-  uploads: Pick<Uploads, 'isUpload' | 'moveOut' | 'contains'>
+  uploads: Pick<Uploads, 'isUpload' | 'leftOut' | 'moveOut' | 'contains'>
   /** Asked at the time of use: capabilities register while the studio is put together. */
   hooks(): readonly ProjectHooks[]
 }
@@ -108,6 +109,8 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
     if (underway) return underway
     const keep = (async () => {
       const sent = await projectFolderOf(ports.sources.paths(token, 'read'))
+      const [missing, ...more] = ports.uploads.leftOut(token)
+      if (missing) throw incomplete(missing, more.length)
       const folder = await freeFolder(nameOfFolder(sent))
       await ports.uploads.moveOut(token, folder)
       try {
@@ -272,6 +275,16 @@ function initialise(repository: Repository, name: string): ProjectFacts {
   repository.initialise({ id: randomUUID(), name, createdAt: Date.now() })
   return repository.facts()!
 }
+
+const incomplete = ({ file, message }: LeftOut, more: number): KestrelError =>
+  new KestrelError(
+    'file-unreadable',
+    `The project did not arrive whole: “${file}”${more > 0 ? ` and ${more} more` : ''} is missing. ${message}`,
+    {
+      kept: 'Nothing was opened, and the folder you dropped is as it was.',
+      remedy: 'Close the project where it is open, then drop it again.',
+    },
+  )
 
 const wouldBeDeleted = (): KestrelError =>
   new KestrelError('bad-request', 'This project lies where sent files wait, and would be deleted there.', {

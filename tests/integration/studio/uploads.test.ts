@@ -4,6 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Project } from '#shared/contract/projects.ts'
+import { KestrelError } from '#shared/errors/index.ts'
+import { nameForHere } from '#studio/sources/file-names.ts'
 import type { StudioBase } from '#studio/compose-base.ts'
 import { nodeFlags } from '../../../scripts/lib/node24.mjs'
 import { draw, writeTree } from '../../helpers/draw.ts'
@@ -131,5 +133,63 @@ describe('a project that a browser sends', () => {
     const sent = studio.sources.paths(await send(studio, location), 'read')
     const token = studio.sources.register(sent, 'read')
     await expect(studio.projects.openSource(token)).rejects.toMatchObject({ code: 'bad-request' })
+  })
+})
+
+describe('names of sent files', () => {
+  const choices = { rule: 'parent', keepSplit: true, storage: 'copy' } as const
+
+  test('are kept where this system can hold them; what cannot be is listed, and the rest goes on', async () => {
+    const studio = await studioBase()
+    const token = await studio.uploads.begin()
+    const put = async (path: string, seed: number): Promise<unknown> =>
+      studio.uploads.receive(token, path, bodyOf(await draw(seed))).then(
+        () => null,
+        (error: unknown) => (error instanceof KestrelError ? error.code : error),
+      )
+    const long = `cats/${'x'.repeat(251)}.jpg`
+    const tooLong = `cats/${'x'.repeat(252)}.jpg`
+    const deep = `${'d/'.repeat(40)}1.jpg`
+    for (const [index, path] of ['cats/1:2.jpg', 'cats/a\\b.jpg', 'cats/a\u0001b.jpg', long].entries())
+      expect([path, await put(path, index)]).toEqual([path, null])
+    for (const path of [
+      'cats/../../1.jpg',
+      'cats/..\\..\\1.jpg',
+      'C:\\1.jpg',
+      '\\\\host\\1.jpg',
+      tooLong,
+      deep,
+    ])
+      expect([path, await put(path, 9)]).toEqual([path, 'bad-request'])
+    expect(studio.uploads.notSent(token, { path: 'cats/gone.jpg', why: 'gone' })).toMatch(/gone/)
+
+    const { projectId } = await studio.projects.create('Test')
+    const { id } = await studio.imports.start(projectId, token, choices)
+    expect(await studio.jobs.wait(id)).toMatchObject({ state: 'done', facts: { imported: 4, skipped: 7 } })
+    expect(studio.pictures.counts(projectId).labels.map((label) => label.name)).toEqual(['cats'])
+    const { problems } = studio.imports.problems(projectId, 0, 100)
+    expect(problems.find(({ file }) => file === tooLong)?.message).toMatch(/too long.*shorter/)
+    expect(problems.find(({ file }) => file === 'cats/gone.jpg')?.code).toBe('file-missing')
+  })
+
+  test('are made usable on Windows', () => {
+    const windows = (name: string) => nameForHere(name, 'win32')
+    expect(windows('12:30 "owl"?.jpg')).toBe('12_30 _owl__.jpg')
+    expect(windows('con.jpg')).toBe('con_.jpg')
+    expect(windows('cats. ')).toBe('cats__')
+    expect(nameForHere('12:30 "owl"?.jpg', 'linux')).toBe('12:30 "owl"?.jpg')
+  })
+
+  test('a project that did not arrive whole is not opened', async () => {
+    const studio = await studioBase()
+    const { projectId, location } = await studio.projects.create('Owls')
+    await studio.projects.close(projectId)
+    const token = await studio.uploads.begin()
+    const file = bodyOf(readFileSync(join(location, 'project.db')))
+    await studio.uploads.receive(token, 'Owls.kestrel/project.db', file)
+    studio.uploads.notSent(token, { path: 'Owls.kestrel/images/aa/1.jpg', why: 'unreadable' })
+    const opening = studio.projects.openSource(token)
+    await expect(opening).rejects.toThrow(/images\/aa\/1\.jpg” is missing/)
+    expect(readdirSync(join(studio.home, 'projects'))).toEqual(['Owls.kestrel'])
   })
 })
