@@ -68,6 +68,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
     jobs,
     sources,
     uploads,
+    newProjectsFolder: () => settings.projectsFolder(),
     reader,
     twins,
     reportError,

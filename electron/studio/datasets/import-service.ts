@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { basename, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import type { ImportPlan, ImportProblem, LabelRule } from '#shared/contract/projects.ts'
 import type { SplitName } from '#shared/contract/trainer.ts'
 import { planFolders } from '#shared/domain/folder-labels.ts'
@@ -40,8 +41,8 @@ export interface SyncChoices {
 }
 
 export interface ImportService {
-  /** Looks at names only. */
-  inspect(projectId: string, token: string): Promise<ImportPlan>
+  /** Looks at names only. @param projectId null for a project that is still to be made */
+  inspect(projectId: string | null, token: string): Promise<ImportPlan>
   start(projectId: string, token: string, choices: ImportChoices): Promise<Job>
   /** Imports a folder, whatever it is: the sample, a folder of the command line. */
   startFolder(projectId: string, folder: string, choices: ImportChoices): Job
@@ -79,6 +80,8 @@ export interface ImportPorts {
   jobs: JobRunner
   sources: SourceStore
   uploads: Uploads
+  /** Where new projects go; perhaps not there yet. */
+  newProjectsFolder(): Promise<string>
   reader: PictureReader
   twins: Pick<TwinFinder, 'compare'>
   reportError(error: unknown): void
@@ -133,7 +136,7 @@ export function createImportService(ports: ImportPorts): ImportService {
 
   return {
     async inspect(projectId, token) {
-      const project = registry.get(projectId)
+      const folder = projectId === null ? await ports.newProjectsFolder() : registry.get(projectId).folder
       const paths = sources.paths(token, 'read')
       const relatives: string[] = []
       let bytes = 0
@@ -155,7 +158,7 @@ export function createImportService(ports: ImportPorts): ImportService {
         ignored,
         mustCopy: uploads.isUpload(token) || hasZip(paths),
         needsBytes: bytesNeeded({ pictures: relatives.length, bytes }, await packedContents(paths)),
-        freeBytes: await freeBytes(project.folder),
+        freeBytes: await freeBytes(existingAbove(folder)),
       }
     },
 
@@ -237,6 +240,10 @@ export function createImportService(ports: ImportPorts): ImportService {
     },
   }
 }
+
+/** The folder itself, or the nearest one above that is there. */
+const existingAbove = (folder: string): string =>
+  existsSync(folder) || dirname(folder) === folder ? folder : existingAbove(dirname(folder))
 
 const hasZip = (paths: readonly string[]): boolean => paths.some((path) => /\.zip$/i.test(path))
 

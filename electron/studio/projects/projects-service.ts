@@ -15,7 +15,7 @@ import type { Uploads } from '../sources/uploads.ts'
 import { databaseFile, openProjectDatabase } from '../storage/database.ts'
 import { createProjectRepository } from '../storage/project-repository.ts'
 import type { ProjectFacts } from '../storage/project-repository.ts'
-import { projectFolderName } from './folder-name.ts'
+import { numberedName, projectFolderName } from './folder-name.ts'
 import { folderToWriteInto, makeFolder, makeNewFolder, projectFolderOf } from './folders.ts'
 import { createOpenProject } from './open-project.ts'
 import type { OpenProject, ProjectRegistry } from './open-project.ts'
@@ -111,7 +111,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       const sent = await projectFolderOf(ports.sources.paths(token, 'read'))
       const [missing, ...more] = ports.uploads.leftOut(token)
       if (missing) throw incomplete(missing, more.length)
-      const folder = await freeFolder(nameOfFolder(sent))
+      const { folder } = await freePlace(nameOfFolder(sent))
       await ports.uploads.moveOut(token, folder)
       try {
         return await openFolder(folder)
@@ -125,14 +125,15 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
     return keep
   }
 
-  /** A folder in the projects folder that is not there yet; a number is put behind the name where it is taken. */
-  async function freeFolder(name: string): Promise<string> {
+  /** A place in the projects folder that is free; a number is put behind the name where it is taken. */
+  async function freePlace(wanted: string): Promise<{ folder: string; name: string }> {
     const parent = await ports.settings.projectsFolder()
     await mkdir(parent, { recursive: true })
     const inside = await realpath(parent)
     for (let number = 1; ; number++) {
-      const folder = join(inside, projectFolderName(number === 1 ? name : `${name} ${number}`))
-      if (!existsSync(folder)) return folder
+      const name = numberedName(wanted, number)
+      const folder = join(inside, projectFolderName(name))
+      if (!existsSync(folder)) return { folder, name }
     }
   }
 
@@ -197,16 +198,10 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       return viewOf(await openFolder(folder, { name }))
     },
 
-    async createNumbered(name) {
-      const parent = await ports.settings.projectsFolder()
-      await mkdir(parent, { recursive: true })
-      for (let number = 1; ; number++) {
-        const candidate = number === 1 ? name : `${name} ${number}`
-        const folder = join(await realpath(parent), projectFolderName(candidate))
-        if (existsSync(folder)) continue
-        await makeNewFolder(folder, candidate)
-        return viewOf(await openFolder(folder, { name: candidate }))
-      }
+    async createNumbered(wanted) {
+      const { folder, name } = await freePlace(wanted)
+      await makeNewFolder(folder, name)
+      return viewOf(await openFolder(folder, { name }))
     },
 
     async folderOf(projectId) {
