@@ -42,6 +42,7 @@ export async function withStudio<T>(
   } finally {
     await studio.jobs.stopAll()
     await studio.projects.closeAll()
+    await studio.uploads.close()
     // Trainers end by themselves when this process does: nobody waits for them.
   }
 }

@@ -46,7 +46,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
   const registry = createProjectRegistry()
   const settings = createSettingsService({ home, log })
   const sources = createSourceStore()
-  const uploads = createUploads(home, sources)
+  const uploads = createUploads({ home, sources, log })
   await uploads.clear()
   const recents = createRecents({ home, log })
   const reader = { readForImport, readLook, renderPreview, renderThumbnail }
@@ -68,6 +68,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
     jobs,
     sources,
     uploads,
+    newProjectsFolder: () => settings.projectsFolder(),
     reader,
     twins,
     reportError,
@@ -92,6 +93,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
     recents,
     settings,
     sources,
+    uploads,
     hooks: () => [ownHooks, ...(hooks?.() ?? [])],
   })
   const access: SourceAccess = {

@@ -140,6 +140,7 @@ export async function composeStudio({ version, mode, home, log, launcher, ...opt
       const closing = stopping.then(() => projects.closeAll())
       await Promise.race([stopping, wait(ASK_FOR_MS, undefined, { ref: false })])
       await Promise.all([training.close(), closing])
+      await base.uploads.close()
     },
   }
 }

@@ -1,4 +1,4 @@
-import { readFile, statfs } from 'node:fs/promises'
+import { cp, readFile, rename, rm, statfs } from 'node:fs/promises'
 
 /** @returns undefined when there is no such file. */
 export async function readTextIfThere(path: string): Promise<string | undefined> {
@@ -17,4 +17,25 @@ export const isMissing = (error: unknown): boolean =>
 export async function freeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder)
   return bavail * bsize
+}
+
+/**
+ * Moves a folder to a place that is not there yet, perhaps on another disk: it arrives whole or not at all.
+ * @throws the system's error; the folder is where it was then
+ */
+export async function moveFolder(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error
+    const beside = `${to}.part`
+    try {
+      await cp(from, beside, { recursive: true })
+      await rename(beside, to)
+    } catch (failure) {
+      await rm(beside, { recursive: true, force: true })
+      throw failure
+    }
+    await rm(from, { recursive: true, force: true })
+  }
 }

@@ -1,7 +1,8 @@
 /** A file with its place below what was dropped or chosen, e.g. `flowers/daisy/1.jpg`. */
 export interface PlacedFile {
   path: string
-  file: File
+  /** What the browser said of a file or folder it could not read. */
+  file: File | { unreadable: unknown }
 }
 
 const readBatch = (reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]> =>
@@ -10,17 +11,23 @@ const readBatch = (reader: FileSystemDirectoryReader): Promise<FileSystemEntry[]
 const readFile = (entry: FileSystemFileEntry): Promise<File> =>
   new Promise((resolve, reject) => entry.file(resolve, reject))
 
+/** One file or folder that cannot be read must not keep the others from being sent. */
+const unreadable = (error: unknown) => ({ unreadable: error })
+
 const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile
 const isDirectory = (entry: FileSystemEntry): entry is FileSystemDirectoryEntry => entry.isDirectory
 
 async function* walk(entry: FileSystemEntry, prefix: string): AsyncGenerator<PlacedFile> {
   const path = prefix + entry.name
   if (isFile(entry)) {
-    yield { path, file: await readFile(entry) }
+    yield { path, file: await readFile(entry).catch(unreadable) }
   } else if (isDirectory(entry)) {
     const reader = entry.createReader()
     // A reader hands out at most 100 entries at a time, and an empty batch at the end.
-    for (let batch = await readBatch(reader); batch.length > 0; batch = await readBatch(reader)) {
+    for (;;) {
+      const batch = await readBatch(reader).catch(unreadable)
+      if ('unreadable' in batch) yield { path: `${path}/`, file: batch }
+      if ('unreadable' in batch || batch.length === 0) return
       for (const child of batch) yield* walk(child, `${path}/`)
     }
   }

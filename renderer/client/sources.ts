@@ -5,7 +5,7 @@ import { toPageError } from './studio.ts'
 import { itemsOfDrop, itemsOfInput } from './entries.ts'
 import type { DroppedItems } from './entries.ts'
 import { upload } from './upload.ts'
-import type { UploadProgress } from './upload.ts'
+import type { LeftOutFile, UploadProgress } from './upload.ts'
 
 const desktop = window.kestrelDesktop
 
@@ -37,6 +37,8 @@ function askForFiles(kind: Choose['kind']): Promise<File[]> {
 export const useSources = defineStore('sources', () => {
   /** Not null while files are sent (browser mode); for a progress line with Cancel. */
   const sending = shallowRef<(UploadProgress & { names: string[] }) | null>(null)
+  /** Of the last sending: what did not go along; for a notice. */
+  const leftOut = shallowRef<readonly LeftOutFile[]>([])
   const abort = ref<AbortController | null>(null)
 
   async function send(items: DroppedItems): Promise<ChosenSource> {
@@ -44,12 +46,13 @@ export const useSources = defineStore('sources', () => {
     abort.value = controller
     sending.value = { names: items.names, sentFiles: 0, sentBytes: 0 }
     try {
-      const token = await upload(
+      const uploaded = await upload(
         items,
         (progress) => (sending.value = { ...progress, names: items.names }),
         controller.signal,
       )
-      return { token, names: items.names }
+      if (uploaded.leftOut.length > 0) leftOut.value = uploaded.leftOut
+      return { token: uploaded.token, names: items.names }
     } catch (error) {
       controller.abort()
       throw toPageError(error)
@@ -95,6 +98,7 @@ export const useSources = defineStore('sources', () => {
 
   return {
     sending,
+    leftOut,
     /** Whether folders of the person's disk can be opened and written to. */
     canReachDisk: desktop !== undefined,
     fromDrop,

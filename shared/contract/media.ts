@@ -1,3 +1,5 @@
+import { z } from 'zod'
+
 /**
  * Addresses of pictures and files behind the door. Always by id, never by path. GET only; answered with the right
  * content type, `nosniff` and a private cache header. All are relative to the page's origin.
@@ -33,11 +35,28 @@ export const mediaUrl = {
   diagnostics: () => '/media/diagnostics.zip',
 }
 
+/** What the path of a sent file may have at most, in characters and in folders with the file itself. */
+export const mostUploadPath = 1_000
+export const mostUploadDepth = 30
+/** Of one sent file. A zip of a whole dataset is one; pictures are far below. */
+export const mostUploadBytes = 8 * 1024 ** 3
+
+/** A file or folder of a drop that the page could not send: it is listed with what could not be read. */
+export const notSentSchema = z.object({
+  path: z.string().min(1).max(100_000),
+  /** `gone`: not there any more. `unreadable`: the browser may not read it. The others: see the limits above. */
+  why: z.enum(['gone', 'unreadable', 'too-long', 'too-large']),
+})
+export type NotSent = z.infer<typeof notSentSchema>
+
 /**
  * Upload (browser mode, pasted and camera pictures): `POST /upload` answers `{ token }`; then one
- * `PUT /upload/TOKEN?path=relative%2Fname.jpg` per file with the bytes as body. The token is then a source like any other.
+ * `PUT /upload/TOKEN?path=relative%2Fname.jpg` per file with the bytes as body. A file that is refused is left out and
+ * remembered with its reason. The token is then a source like any other.
  */
 export const uploadUrl = {
   begin: () => '/upload',
+  /** `POST` with a {@link notSentSchema}; answers `{ message }`, the reason in words. */
+  notSent: (token: string) => `/upload/${part(token)}/not-sent`,
   file: (token: string, relativePath: string) => `/upload/${part(token)}?path=${part(relativePath)}`,
 }

@@ -31,9 +31,18 @@ export type Project = z.infer<typeof projectSchema>
 
 export const projects = {
   recent: call.output(z.array(recentProjectSchema)),
-  /** Without `parent` the project goes into the folder of Settings. */
+  /**
+   * Without `parent` the project goes into the folder of Settings. `numbered`: there a number is put behind a name that is
+   * taken; nobody chose it, so nobody can choose another. Errors: name-taken.
+   */
   create: call
-    .input(z.object({ name: z.string().min(1).max(200), parent: sourceToken.optional() }))
+    .input(
+      z.object({
+        name: z.string().min(1).max(200),
+        parent: sourceToken.optional(),
+        numbered: z.boolean().default(false),
+      }),
+    )
     .output(projectSchema),
   /** Opens a recent project, or a `.kestrel` folder that was chosen or dropped. Errors: project-newer, project-locked, project-damaged. */
   open: call
@@ -56,7 +65,9 @@ export const importPlanSchema = z.object({
   pictures: z.int(),
   bytes: z.number(),
   ignored: z.int(),
-  /** Bytes that copying needs and that are free. */
+  /** Unpacked or sent files are gone afterwards: they are copied, whatever is chosen. */
+  mustCopy: z.boolean(),
+  /** Bytes that copying needs (unpacked files lie beside their copies until it is over) and that are free. */
   needsBytes: z.number(),
   freeBytes: z.number(),
   /** Folders below the source, at most 500, with the pictures directly in them; depth 0 is what was dropped. */
@@ -86,8 +97,8 @@ export const importProblemSchema = z.object({
 export type ImportProblem = z.infer<typeof importProblemSchema>
 
 export const imports = {
-  /** Looks at names only; fast. */
-  inspect: call.input(projectRef.extend({ source: sourceToken })).output(importPlanSchema),
+  /** Looks at names only; fast. Without `projectId` for a project that is made when the person says so. */
+  inspect: call.input(projectRef.partial().extend({ source: sourceToken })).output(importPlanSchema),
   start: call
     .input(
       projectRef.extend({

@@ -342,7 +342,7 @@ describe.each(['pipe', 'loopback'] as const)('through the %s', (door) => {
     // Sent files are copied even when pictures are to be left in place, and nothing of them stays behind.
     const project = server.studio.registry.get(projectId)
     expect(readdirSync(project.paths.temporary)).toEqual([])
-    expect(readdirSync(join(server.studio.home, 'uploads'))).not.toContain(token)
+    expect(readdirSync(join(server.studio.home, 'uploads'), { recursive: true }).join()).not.toContain(token)
     const rows = await client.pictures.window({ projectId, filter: { search: '2 (2)' }, offset: 0, limit: 5 })
     expect(rows.total).toBeGreaterThan(0)
   })

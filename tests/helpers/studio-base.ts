@@ -23,6 +23,7 @@ export async function studioBase(home = join(temporaryFolder(), 'home')): Promis
   onTestFinished(async () => {
     await base.jobs.stopAll()
     await base.projects.closeAll()
+    await base.uploads.close()
     if (log.errors.length > 0) throw new Error(`the log has errors: ${log.errors.join('\n')}`)
   })
   return base

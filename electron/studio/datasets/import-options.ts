@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { leftOutSchema } from '../sources/left-out.ts'
 import { placementSchema } from './placement.ts'
 
 /** What is kept of an import so that it can go on after a restart. */
@@ -16,5 +17,7 @@ export const importOptionsSchema = z.object({
   total: z.int().nullable(),
   /** A look at a folder that was imported before: labels follow moved files, what is gone is excluded. */
   sync: z.boolean(),
+  /** What never reached the roots, for the list of what was not read; the scan takes it over. */
+  leftOut: z.array(leftOutSchema).default([]),
 })
 export type ImportOptions = z.infer<typeof importOptionsSchema>

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { basename, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import type { ImportPlan, ImportProblem, LabelRule } from '#shared/contract/projects.ts'
 import type { SplitName } from '#shared/contract/trainer.ts'
 import { planFolders } from '#shared/domain/folder-labels.ts'
@@ -10,13 +11,13 @@ import { freeBytes } from '../files.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import type { SourceStore } from '../sources/source-store.ts'
-import { listSource } from '../sources/source-files.ts'
+import { listSource, packedContents } from '../sources/source-files.ts'
+import { bytesNeeded } from '../sources/space.ts'
 import type { Uploads } from '../sources/uploads.ts'
 import { createImportsRepository } from '../storage/imports-repository.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createSourcesRepository } from '../storage/sources-repository.ts'
 import { runImport } from './import-job.ts'
-import { EXTRA_BYTES_PER_PICTURE } from './scan.ts'
 import { importOptionsSchema } from './import-options.ts'
 import type { ImportOptions } from './import-options.ts'
 import type { PictureReader } from './picture-reader.ts'
@@ -40,8 +41,8 @@ export interface SyncChoices {
 }
 
 export interface ImportService {
-  /** Looks at names only. */
-  inspect(projectId: string, token: string): Promise<ImportPlan>
+  /** Looks at names only. @param projectId null for a project that is still to be made */
+  inspect(projectId: string | null, token: string): Promise<ImportPlan>
   start(projectId: string, token: string, choices: ImportChoices): Promise<Job>
   /** Imports a folder, whatever it is: the sample, a folder of the command line. */
   startFolder(projectId: string, folder: string, choices: ImportChoices): Job
@@ -79,6 +80,8 @@ export interface ImportPorts {
   jobs: JobRunner
   sources: SourceStore
   uploads: Uploads
+  /** Where new projects go; perhaps not there yet. */
+  newProjectsFolder(): Promise<string>
   reader: PictureReader
   twins: Pick<TwinFinder, 'compare'>
   reportError(error: unknown): void
@@ -128,11 +131,12 @@ export function createImportService(ports: ImportPorts): ImportService {
     },
     total: null,
     sync: false,
+    leftOut: [],
   })
 
   return {
     async inspect(projectId, token) {
-      const project = registry.get(projectId)
+      const folder = projectId === null ? await ports.newProjectsFolder() : registry.get(projectId).folder
       const paths = sources.paths(token, 'read')
       const relatives: string[] = []
       let bytes = 0
@@ -148,8 +152,14 @@ export function createImportService(ports: ImportPorts): ImportService {
         stripLeading(relatives, leadingFolders(relatives)),
         titleOf(paths),
       )
-      const needsBytes = bytes + relatives.length * EXTRA_BYTES_PER_PICTURE
-      return { ...plan, bytes, ignored, needsBytes, freeBytes: await freeBytes(project.folder) }
+      return {
+        ...plan,
+        bytes,
+        ignored,
+        mustCopy: uploads.isUpload(token) || hasZip(paths),
+        needsBytes: bytesNeeded({ pictures: relatives.length, bytes }, await packedContents(paths)),
+        freeBytes: await freeBytes(existingAbove(folder)),
+      }
     },
 
     async start(projectId, token, choices) {
@@ -163,9 +173,9 @@ export function createImportService(ports: ImportPorts): ImportService {
       const staging = join(project.paths.temporary, `import-${id}`)
       const title = titleOf(sources.paths(token, 'read'))
       // Files that were sent belong to the import from now on: they have to be there after a restart.
-      const uploaded = await uploads.moveInto(token, join(staging, 'sent'))
+      const leftOut = await uploads.moveInto(token, join(staging, 'sent'))
       const roots = sources.paths(token, 'read')
-      const transient = uploaded || roots.some((path) => /\.zip$/i.test(path))
+      const transient = leftOut !== null || hasZip(roots)
       if (transient) await mkdir(staging, { recursive: true })
       const options = optionsFor(roots, title, choices)
       return begin(
@@ -176,6 +186,7 @@ export function createImportService(ports: ImportPorts): ImportService {
           // What lies in the staging folder is gone afterwards: it must be copied, and is never met again.
           storage: transient ? 'copy' : choices.storage,
           remember: !transient,
+          leftOut: leftOut ?? [],
         },
         id,
       )
@@ -229,6 +240,12 @@ export function createImportService(ports: ImportPorts): ImportService {
     },
   }
 }
+
+/** The folder itself, or the nearest one above that is there. */
+const existingAbove = (folder: string): string =>
+  existsSync(folder) || dirname(folder) === folder ? folder : existingAbove(dirname(folder))
+
+const hasZip = (paths: readonly string[]): boolean => paths.some((path) => /\.zip$/i.test(path))
 
 function titleOf(paths: readonly string[]): string {
   const [first] = paths

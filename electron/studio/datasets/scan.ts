@@ -1,8 +1,9 @@
 import { findLayout } from '#shared/domain/folder-labels.ts'
-import { KestrelError } from '#shared/errors/index.ts'
-import { freeBytes } from '../files.ts'
-import type { OpenProject } from '../projects/open-project.ts'
-import { sourceFiles } from '../sources/source-files.ts'
+import { leftOutBecause } from '../sources/left-out.ts'
+import type { LeftOut } from '../sources/left-out.ts'
+import { packedContents, sourceFiles } from '../sources/source-files.ts'
+import { bytesNeeded, requireSpace } from '../sources/space.ts'
+import type { Contents } from '../sources/space.ts'
 import type { FoundFile } from '../sources/walk.ts'
 import { createImportsRepository } from '../storage/imports-repository.ts'
 import type { ImportJob } from './import-job.ts'
@@ -11,9 +12,6 @@ import { leadingFolders, stripLeading } from './placement.ts'
 import { leaveOutUnchanged } from './sync-folder.ts'
 
 const SCAN_BATCH = 500
-/** What an import needs beside the originals, for each picture: thumbnail, database. */
-export const EXTRA_BYTES_PER_PICTURE = 30_000
-const KEEP_FREE_BYTES = 100 * 1024 ** 2
 
 /**
  * Lists all files into the database and finds out how the folders are laid out.
@@ -24,11 +22,21 @@ export async function scan({ project, importId, options, context }: ImportJob): 
   const imports = project.use(createImportsRepository)
   imports.forgetFiles(importId)
   context.update({ stage: 'scanning', done: 0, total: null })
+  // What a zip unpacks to is said in its directory: asked for before the first byte is written.
+  const packed = await packedContents(options.roots)
+  if (packed.pictures > 0)
+    await requireSpace(project.folder, bytesNeeded(packed, packed), {
+      what: 'Unpacking and copying these pictures',
+      kept: 'Nothing was unpacked, and the project is as it was.',
+      remedy: 'Free some space, or unpack the zip file on another disk and drop the folder.',
+    })
   const found: FoundFile[] = []
+  const leftOut: LeftOut[] = [...options.leftOut]
   const walk = sourceFiles(options.roots, {
     into: options.staging ?? project.paths.temporary,
     signal: context.signal,
     onUnpack: (done, total) => context.update({ stage: 'unpacking', done, total }),
+    onSkipped: (file, error) => leftOut.push(leftOutBecause(file, error)),
     onUnreadable: () => undefined,
   })
   for await (const file of walk) {
@@ -44,9 +52,22 @@ export async function scan({ project, importId, options, context }: ImportJob): 
     layout: findLayout(stripLeading(relatives, strip)),
   }
   const files = options.sync ? leaveOutUnchanged(project, options.roots, found, placement) : found
-  if (options.storage === 'copy') await checkSpace(project, files)
+  if (options.storage === 'copy')
+    await requireSpace(project.folder, bytesNeeded(contentsOf(files), { pictures: 0, bytes: 0 }), {
+      what: 'Copying these pictures',
+      kept: 'Nothing was copied, and the project is as it was.',
+      remedy:
+        options.staging === null
+          ? 'Free some space, import fewer pictures, or choose to leave the pictures where they are.'
+          : 'Free some space, or import fewer pictures.',
+    })
 
-  const scanned: ImportOptions = { ...options, placement, total: files.length }
+  const scanned: ImportOptions = {
+    ...options,
+    placement,
+    total: files.length + leftOut.length,
+    leftOut: [],
+  }
   for (let at = 0; at < files.length; at += SCAN_BATCH) {
     context.signal.throwIfAborted()
     const batch = files.slice(at, at + SCAN_BATCH)
@@ -56,24 +77,14 @@ export async function scan({ project, importId, options, context }: ImportJob): 
     )
   }
   project.db.transaction(() => {
+    imports.addRefused(importId, files.length, leftOut)
     imports.setOptions(importId, JSON.stringify(scanned))
     imports.setState(importId, 'running')
   })
   return scanned
 }
 
-/** Before the first picture is copied, not in the middle. @throws KestrelError disk-full */
-async function checkSpace(project: OpenProject, files: readonly FoundFile[]): Promise<void> {
-  const needed = files.reduce((sum, file) => sum + file.bytes + EXTRA_BYTES_PER_PICTURE, 0)
-  const free = await freeBytes(project.folder)
-  if (needed + KEEP_FREE_BYTES <= free) return
-  const megabytes = (count: number): string => `${Math.ceil(count / 1e6).toLocaleString('en')} MB`
-  throw new KestrelError(
-    'disk-full',
-    `Copying these pictures needs ${megabytes(needed)}, and ${megabytes(free)} are free on the disk of this project.`,
-    {
-      kept: 'Nothing was copied, and the project is as it was.',
-      remedy: 'Free some space, import fewer pictures, or choose to leave the pictures where they are.',
-    },
-  )
-}
+const contentsOf = (files: readonly FoundFile[]): Contents => ({
+  pictures: files.length,
+  bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+})

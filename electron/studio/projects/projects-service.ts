@@ -1,20 +1,22 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, statSync } from 'node:fs'
-import { mkdir, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, realpath, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Project, RecentProject } from '#shared/contract/projects.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { EventBus } from '../events/event-bus.ts'
-import { isMissing } from '../files.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
 import type { Log } from '../log.ts'
 import type { ProjectHooks } from '../ports.ts'
 import type { SettingsService } from '../settings/settings.ts'
 import type { SourceStore } from '../sources/source-store.ts'
+import type { LeftOut } from '../sources/left-out.ts'
+import type { Uploads } from '../sources/uploads.ts'
 import { databaseFile, openProjectDatabase } from '../storage/database.ts'
 import { createProjectRepository } from '../storage/project-repository.ts'
 import type { ProjectFacts } from '../storage/project-repository.ts'
-import { projectFolderName } from './folder-name.ts'
+import { numberedName, projectFolderName } from './folder-name.ts'
+import { folderToWriteInto, makeFolder, makeNewFolder, projectFolderOf } from './folders.ts'
 import { createOpenProject } from './open-project.ts'
 import type { OpenProject, ProjectRegistry } from './open-project.ts'
 import type { Recents } from './recents.ts'
@@ -27,6 +29,7 @@ export interface ProjectsPorts {
   recents: Recents
   settings: SettingsService
   sources: SourceStore
+  uploads: Pick<Uploads, 'isUpload' | 'leftOut' | 'moveOut' | 'contains'>
   /** Asked at the time of use: capabilities register while the studio is put together. */
   hooks(): readonly ProjectHooks[]
 }
@@ -39,6 +42,11 @@ export interface ProjectsService {
   /** For the file manager. @throws KestrelError project-not-found */
   folderOf(projectId: string): Promise<string>
   openRecent(projectId: string): Promise<Project>
+  /**
+   * A project that was dropped or chosen. One that a browser sent is moved into the projects folder first: where sent
+   * files wait it would be deleted.
+   * @throws KestrelError not-found, project-not-found, project-newer, project-locked, project-damaged
+   */
   openSource(token: string): Promise<Project>
   /** The command line's way: an existing project, or a new one in an absent or empty folder. */
   openOrCreateAt(folder: string, name: string): Promise<Project>
@@ -55,6 +63,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
   /** Two windows that open the same folder at once get the same project. */
   const opening = new Map<string, Promise<OpenProject>>()
   const closing = new Map<string, Promise<void>>()
+  const arriving = new Map<string, Promise<OpenProject>>()
 
   function openFolder(folder: string, create?: { name: string }): Promise<OpenProject> {
     const known = registry.all().find((project) => project.folder === folder)
@@ -70,6 +79,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
   }
 
   async function reallyOpen(folder: string, create?: { name: string }): Promise<OpenProject> {
+    if (await ports.uploads.contains(folder)) throw wouldBeDeleted()
     const db = openProjectDatabase(folder)
     let project: OpenProject | null = null
     try {
@@ -90,6 +100,40 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       if (project) registry.remove(project.projectId)
       ;(project ?? db).close()
       throw error
+    }
+  }
+
+  /** A project that was sent gets a place where it stays. Asked twice at once, it is moved once. */
+  function keepSent(token: string): Promise<OpenProject> {
+    const underway = arriving.get(token)
+    if (underway) return underway
+    const keep = (async () => {
+      const sent = await projectFolderOf(ports.sources.paths(token, 'read'))
+      const [missing, ...more] = ports.uploads.leftOut(token)
+      if (missing) throw incomplete(missing, more.length)
+      const { folder } = await freePlace(nameOfFolder(sent))
+      await ports.uploads.moveOut(token, folder)
+      try {
+        return await openFolder(folder)
+      } catch (error) {
+        // Newer, damaged …: the person still has the folder that was sent, and a copy nobody can open helps nobody.
+        await rm(folder, { recursive: true, force: true })
+        throw error
+      }
+    })().finally(() => arriving.delete(token))
+    arriving.set(token, keep)
+    return keep
+  }
+
+  /** A place in the projects folder that is free; a number is put behind the name where it is taken. */
+  async function freePlace(wanted: string): Promise<{ folder: string; name: string }> {
+    const parent = await ports.settings.projectsFolder()
+    await mkdir(parent, { recursive: true })
+    const inside = await realpath(parent)
+    for (let number = 1; ; number++) {
+      const name = numberedName(wanted, number)
+      const folder = join(inside, projectFolderName(name))
+      if (!existsSync(folder)) return { folder, name }
     }
   }
 
@@ -154,16 +198,10 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       return viewOf(await openFolder(folder, { name }))
     },
 
-    async createNumbered(name) {
-      const parent = await ports.settings.projectsFolder()
-      await mkdir(parent, { recursive: true })
-      for (let number = 1; ; number++) {
-        const candidate = number === 1 ? name : `${name} ${number}`
-        const folder = join(await realpath(parent), projectFolderName(candidate))
-        if (existsSync(folder)) continue
-        await makeNewFolder(folder, candidate)
-        return viewOf(await openFolder(folder, { name: candidate }))
-      }
+    async createNumbered(wanted) {
+      const { folder, name } = await freePlace(wanted)
+      await makeNewFolder(folder, name)
+      return viewOf(await openFolder(folder, { name }))
     },
 
     async folderOf(projectId) {
@@ -192,6 +230,7 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
     },
 
     async openSource(token) {
+      if (ports.uploads.isUpload(token) || arriving.has(token)) return viewOf(await keepSent(token))
       return viewOf(await openFolder(await projectFolderOf(ports.sources.paths(token, 'read'))))
     },
 
@@ -232,34 +271,21 @@ function initialise(repository: Repository, name: string): ProjectFacts {
   return repository.facts()!
 }
 
-/**
- * Makes a folder and those above it, one by one: Node's own recursive form never ends where the system refuses a folder
- * with "not found" although the one above is there (/proc).
- * @throws KestrelError `file-unreadable` when no folder can be there
- */
-async function makeFolder(folder: string): Promise<void> {
-  if (existsSync(folder) && statSync(folder).isDirectory()) return
-  const parent = dirname(folder)
-  if (parent !== folder && !existsSync(parent)) await makeFolder(parent)
-  try {
-    await mkdir(folder)
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'EEXIST' && statSync(folder).isDirectory()) return
-    const why: Partial<Record<string, string>> = {
-      EEXIST: 'a file is in the way',
-      ENOTDIR: 'a file is in the way',
-      ENOENT: 'the system allows no folder there',
-    }
-    const words = typeof code === 'string' ? why[code] : undefined
-    if (words === undefined) throw error
-    throw new KestrelError('file-unreadable', `“${folder}” cannot be a folder: ${words}.`, {
-      kept: 'Nothing was changed.',
-      remedy: 'Name an empty or new folder, or a Kestrel project.',
-      cause: error,
-    })
-  }
-}
+const incomplete = ({ file, message }: LeftOut, more: number): KestrelError =>
+  new KestrelError(
+    'file-unreadable',
+    `The project did not arrive whole: “${file}”${more > 0 ? ` and ${more} more` : ''} is missing. ${message}`,
+    {
+      kept: 'Nothing was opened, and the folder you dropped is as it was.',
+      remedy: 'Close the project where it is open, then drop it again.',
+    },
+  )
+
+const wouldBeDeleted = (): KestrelError =>
+  new KestrelError('bad-request', 'This project lies where sent files wait, and would be deleted there.', {
+    kept: 'Nothing was changed.',
+    remedy: 'Move its folder to where your projects are, then open it there.',
+  })
 
 const nameOfFolder = (folder: string): string => basename(folder).replace(/\.kestrel$/i, '')
 const factsOf = (project: OpenProject): ProjectFacts => project.use(createProjectRepository).facts()!
@@ -269,45 +295,10 @@ function viewOf(project: OpenProject): Project {
   return { projectId: id, location: project.folder, ...facts }
 }
 
-async function makeNewFolder(folder: string, name: string): Promise<void> {
-  try {
-    await mkdir(folder)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    throw new KestrelError('name-taken', `There is already a project named “${name}” there.`, {
-      kept: 'Nothing was changed.',
-      remedy: 'Choose another name, or open the one that is there.',
-      cause: error,
-    })
-  }
-}
-
 /** What an interrupted write left behind goes; files an import still needs stay (see datasets). */
 async function prepareFolders(project: OpenProject): Promise<void> {
   const { images, features, runs, temporary } = project.paths
   for (const folder of [images, features, runs, temporary]) await mkdir(folder, { recursive: true })
   for (const name of await readdir(temporary))
     if (!name.startsWith('import-')) await rm(join(temporary, name), { recursive: true, force: true })
-}
-
-async function folderToWriteInto(path: string | undefined): Promise<string> {
-  if (path !== undefined && (await stat(path)).isDirectory()) return path
-  throw new KestrelError('bad-request', 'That is not a folder.', { remedy: 'Choose a folder.' })
-}
-
-async function projectFolderOf(paths: readonly string[]): Promise<string> {
-  const [path] = paths
-  const notOne = (cause?: unknown): KestrelError =>
-    new KestrelError('project-not-found', 'This is not a Kestrel project.', {
-      remedy: 'Choose a folder whose name ends in .kestrel. To import pictures, open a project first.',
-      cause,
-    })
-  if (paths.length !== 1 || path === undefined) throw notOne()
-  const folder = basename(path) === 'project.db' ? dirname(path) : path
-  try {
-    if (!(await stat(databaseFile(folder))).isFile()) throw notOne()
-  } catch (error) {
-    throw isMissing(error) ? notOne(error) : error
-  }
-  return await realpath(folder)
 }

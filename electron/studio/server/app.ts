@@ -10,12 +10,12 @@ import {
   studioStatusSchema,
 } from '#shared/contract/broker.ts'
 import type { Reveal } from '#shared/contract/broker.ts'
+import { mostUploadBytes, notSentSchema } from '#shared/contract/media.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { z } from 'zod'
 import type { Log } from '../log.ts'
 import type { MediaRoutes } from '../ports.ts'
 import type { SourceStore } from '../sources/source-store.ts'
-import { MOST_UPLOAD_BYTES } from '../sources/uploads.ts'
 import type { Uploads } from '../sources/uploads.ts'
 import { checkAnnouncedLength, limitStream, withBodyLimit } from './body.ts'
 import { pageResponse } from './page.ts'
@@ -63,12 +63,18 @@ export function createApp(ports: AppPorts): AppFetch {
 
   app.post('/upload', async (c) => c.json({ token: await ports.uploads.begin() }))
   app.put('/upload/:token', async (c) => {
-    checkAnnouncedLength(c.req.raw, MOST_UPLOAD_BYTES)
+    checkAnnouncedLength(c.req.raw, mostUploadBytes)
     const { body } = c.req.raw
-    const limited = body === null ? null : limitStream(body, MOST_UPLOAD_BYTES)
+    const limited = body === null ? null : limitStream(body, mostUploadBytes)
     await ports.uploads.receive(c.req.param('token'), c.req.query('path') ?? '', limited)
     return c.json({ ok: true })
   })
+
+  app.post('/upload/:token/not-sent', async (c) =>
+    c.json({
+      message: ports.uploads.notSent(c.req.param('token'), await readBody(c.req.raw, notSentSchema)),
+    }),
+  )
 
   app.use('/internal/*', async (c, next) => {
     if (c.env.door !== 'pipe') throw new KestrelError('forbidden', 'Only the Kestrel window may ask this.')

@@ -1,6 +1,9 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, rm, stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
+import type { KestrelError } from '#shared/errors/index.ts'
 import { isMissing } from '../files.ts'
+import { requireSpace } from './space.ts'
+import type { Contents } from './space.ts'
 import { listZip, unpackZip } from './zip.ts'
 import { describe, walkFolder } from './walk.ts'
 import type { FoundFile, WalkOptions } from './walk.ts'
@@ -50,13 +53,28 @@ export async function* listSource(
   }
 }
 
+/** What the zips among dropped paths unpack to, by their directories. @throws KestrelError as listZip */
+export async function packedContents(paths: readonly string[]): Promise<Contents> {
+  const packed = { pictures: 0, bytes: 0 }
+  for (const path of paths) {
+    if ((await kindOf(path)) !== 'zip') continue
+    for (const { bytes } of await listZip(path)) {
+      packed.pictures++
+      packed.bytes += bytes
+    }
+  }
+  return packed
+}
+
 export interface FileOptions extends WalkOptions {
   /** Zips are unpacked into folders in here. */
   into: string
   onUnpack?: (done: number, total: number) => void
+  /** See UnpackOptions. @param relative below what was dropped */
+  onSkipped?: (relative: string, error: KestrelError) => void
 }
 
-/** All files in what was dropped, readable on the disk. @throws KestrelError as unpackZip */
+/** All files in what was dropped, readable on the disk. @throws KestrelError as unpackZip, disk-full */
 export async function* sourceFiles(
   paths: readonly string[],
   options: FileOptions,
@@ -66,9 +84,22 @@ export async function* sourceFiles(
     if (kind === 'folder') yield* walkFolder(path, `${basename(path)}/`, options)
     if (kind === 'zip') {
       const folder = join(options.into, `zip-${index}`)
+      // What an interrupted go left would be met as other files of the same names.
+      await rm(folder, { recursive: true, force: true })
       await mkdir(folder, { recursive: true })
-      await unpackZip(path, folder, { signal: options.signal, onFile: options.onUnpack })
-      yield* walkFolder(folder, zipPrefix(path, paths), options)
+      const prefix = zipPrefix(path, paths)
+      await requireSpace(folder, (await packedContents([path])).bytes, {
+        what: 'Unpacking the zip file',
+        kept: 'Nothing was unpacked.',
+        remedy: 'Free some space, or unpack it yourself on another disk and drop the folder.',
+      })
+      const { signal, onUnpack, onSkipped } = options
+      await unpackZip(path, folder, {
+        signal,
+        onFile: onUnpack,
+        onSkipped: onSkipped && ((name, error) => onSkipped(prefix + name, error)),
+      })
+      yield* walkFolder(folder, prefix, options)
     }
     if (kind === 'file') {
       const file = await describe(path, basename(path))

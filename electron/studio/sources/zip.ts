@@ -7,6 +7,7 @@ import { ignoredFile } from '#shared/domain/import-rules.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import yauzl from 'yauzl'
 import type { Entry, ZipFile } from 'yauzl'
+import { leadsOut, nameForHere, unusedPlace } from './file-names.ts'
 import { ignoredFolder } from './walk.ts'
 
 /** What an archive may ask for. */
@@ -46,40 +47,73 @@ export interface UnpackOptions {
   signal?: AbortSignal
   limits?: ZipLimits
   onFile?: (done: number, total: number) => void
+  /**
+   * Told of a file that is damaged, locked or cannot be written under its name; the others go on. Without it the first
+   * such file ends it all.
+   */
+  onSkipped?: (name: string, error: KestrelError) => void
 }
 
 /**
- * Unpacks what may be pictures into a folder, one file at a time. Written bytes are counted: a directory that lies
+ * Unpacks what may be pictures into an empty folder, one file at a time. Written bytes are counted: a directory that lies
  * about sizes does not help. What was unpacked before stays when it fails; the folder belongs to the caller.
- * @throws KestrelError as {@link listZip}, disk-full
+ * @throws KestrelError as {@link listZip}; the system's error when the disk is full
  */
 export async function unpackZip(path: string, into: string, options: UnpackOptions = {}): Promise<void> {
   const limits = options.limits ?? zipLimits
-  let left = limits.bytes
+  const budget = { left: limits.bytes }
+  const taken = new Set<string>()
   let done = 0
   for await (const { zip, entry } of eachFile(path, limits)) {
     options.signal?.throwIfAborted()
-    if (entry.isEncrypted())
-      throw new KestrelError('archive-damaged', 'The zip file is locked with a password.', {
-        remedy: 'Unpack it first, then drop the folder.',
-      })
-    const target = join(into, ...entry.fileName.split('/'))
-    await mkdir(dirname(target), { recursive: true })
+    const place = unusedPlace(
+      taken,
+      entry.fileName
+        .split('/')
+        .map((part) => nameForHere(part))
+        .join('/'),
+    )
     try {
-      const source = await zip.openReadStreamPromise(entry)
-      const counted = new Transform({
-        transform(chunk: Buffer, _encoding, next) {
-          left -= chunk.byteLength
-          next(left < 0 ? tooLarge() : null, chunk)
-        },
-      })
-      await pipeline(source, counted, createWriteStream(target), { signal: options.signal })
+      await unpackEntry(zip, entry, join(into, ...place.split('/')), budget, options.signal)
+      taken.add(place)
     } catch (error) {
-      await rm(target, { force: true })
-      throw asArchiveError(error)
+      const ofEntry = asEntryError(error)
+      if (ofEntry === null || !options.onSkipped) throw ofEntry ?? error
+      options.onSkipped(entry.fileName, ofEntry)
     }
     done++
     options.onFile?.(done, zip.entryCount)
+  }
+}
+
+async function unpackEntry(
+  zip: ZipFile,
+  entry: Entry,
+  target: string,
+  budget: { left: number },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (entry.isEncrypted()) throw lockedEntry()
+  await mkdir(dirname(target), { recursive: true })
+  const source = await zip.openReadStreamPromise(entry)
+  let written = 0
+  const counted = new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      written += chunk.byteLength
+      budget.left -= chunk.byteLength
+      if (budget.left < 0) next(tooLarge())
+      else next(written > entry.uncompressedSize ? damagedEntry() : null, chunk)
+    },
+    flush(next) {
+      next(written === entry.uncompressedSize ? null : damagedEntry())
+    },
+  })
+  try {
+    await pipeline(source, counted, createWriteStream(target, { flags: 'wx' }), { signal })
+  } catch (error) {
+    // What lies there under this name is another file of the zip.
+    if (codeOf(error) !== 'EEXIST') await rm(target, { force: true })
+    throw error
   }
 }
 
@@ -87,7 +121,13 @@ async function* eachFile(path: string, limits: ZipLimits): AsyncGenerator<{ zip:
   if (!(await stat(path)).isFile()) throw damaged()
   let zip: ZipFile
   try {
-    zip = await yauzl.openPromise(path, { lazyEntries: true, autoClose: false, strictFileNames: false })
+    // Sizes are checked while unpacking: yauzl would give the whole zip up for one file.
+    zip = await yauzl.openPromise(path, {
+      lazyEntries: true,
+      autoClose: false,
+      strictFileNames: false,
+      validateEntrySizes: false,
+    })
   } catch (error) {
     throw asArchiveError(error)
   }
@@ -112,9 +152,7 @@ const isBomb = ({ uncompressedSize, compressedSize }: Entry, limits: ZipLimits):
 
 /** yauzl checks names as well; what must not happen is checked where it can be read. */
 function checkName(name: string): void {
-  const parts = name.split('/')
-  const leadsOut = name.startsWith('/') || /^[a-z]:/i.test(name) || parts.includes('..')
-  if (leadsOut || /[\\\u0000]/u.test(name) || name.length > 2_000) throw unsafe()
+  if (leadsOut(name) || /[\\\u0000]/u.test(name)) throw unsafe()
 }
 
 function isIgnored(name: string): boolean {
@@ -140,13 +178,54 @@ const damaged = (cause?: unknown): KestrelError =>
     cause,
   })
 
+const damagedEntry = (cause?: unknown): KestrelError =>
+  new KestrelError('archive-damaged', 'This file is damaged in the zip.', {
+    remedy: 'Copy or download the zip again.',
+    cause,
+  })
+const lockedEntry = (): KestrelError =>
+  new KestrelError('archive-damaged', 'This file is locked with a password in the zip.', {
+    remedy: 'Unpack the zip yourself, then drop the folder.',
+  })
+const foreignEntry = (cause: unknown): KestrelError =>
+  new KestrelError('format-unsupported', 'This file is packed in a way Kestrel cannot unpack.', {
+    remedy: 'Unpack the zip yourself, then drop the folder.',
+    cause,
+  })
+const misnamedEntry = (cause: unknown): KestrelError =>
+  new KestrelError(
+    'file-unreadable',
+    'The name of this file is too long, or cannot be used on this computer.',
+    {
+      remedy: 'Give it another name and pack the zip again.',
+      cause,
+    },
+  )
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : ''
+
+/** What the system says to a name it cannot hold, or under which something else lies already. */
+const NAME_ERRORS = new Set(['ENAMETOOLONG', 'EILSEQ', 'EINVAL', 'EEXIST', 'EISDIR', 'ENOTDIR'])
+
+/** @returns null for what is no fault of a single file: the disk is full, the limits are reached, it was stopped */
+function asEntryError(error: unknown): KestrelError | null {
+  if (error instanceof KestrelError) return error.code === 'archive-damaged' ? error : null
+  if (!(error instanceof Error) || error.name === 'AbortError') return null
+  const code = codeOf(error)
+  if (NAME_ERRORS.has(code)) return misnamedEntry(error)
+  if (code.startsWith('Z_')) return damagedEntry(error)
+  if (code !== '') return null
+  return error.message.startsWith('unsupported compression method')
+    ? foreignEntry(error)
+    : damagedEntry(error)
+}
+
 /** yauzl throws plain errors; the ones about names begin with these words. */
 function asArchiveError(error: unknown): unknown {
   if (error instanceof KestrelError || !(error instanceof Error)) return error
-  if (error.name === 'AbortError' || ('code' in error && typeof error.code === 'string')) {
-    // Errors of zlib have codes as well; those of the disk and of a stop go on as they are.
-    return 'code' in error && String(error.code).startsWith('Z_') ? damaged(error) : error
-  }
+  // Errors of the disk and of a stop go on as they are.
+  if (error.name === 'AbortError' || codeOf(error) !== '') return error
   return /^(absolute path|invalid relative path|invalid characters in fileName)/.test(error.message)
     ? unsafe(error)
     : damaged(error)

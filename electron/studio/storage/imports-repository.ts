@@ -94,6 +94,14 @@ export function createImportsRepository({ sql, transaction }: ProjectDatabase) {
           addFile.run(id, file.position, file.path, file.relative, file.bytes, file.modified)
       })
     },
+    /** What cannot even be listed as a file; to be called inside a transaction. @param from position of the first */
+    addRefused(id: number, from: number, refused: readonly ImportProblemRow[]): void {
+      for (const [index, { file, code, message }] of refused.entries()) {
+        addFile.run(id, from + index, '', file, 0, 0)
+        finish.run('refused', code, message, id, from + index)
+      }
+      count.run(0, 0, refused.length, id)
+    },
     /** A scan that was interrupted begins again. */
     forgetFiles(id: number): void {
       forgetFiles.run(id)

@@ -34,6 +34,8 @@ export default {
   forgetWords: 'Only the entry here goes. The project and its pictures stay where they are.',
   forgotten: '“{name}” is off the list. Its folder was not touched.',
   openProject: 'Open',
+  copied: 'This is a copy of the project you dropped',
+  copiedWords: 'It lies in {folder}. What you change here does not change the folder you dropped.',
   noPictures: 'No pictures yet',
   rightOfTest: '{percent} right',
   opened: 'opened {when}',

@@ -16,23 +16,22 @@ export function useBegin() {
 
   const enter = (projectId: string) => router.push({ name: 'pictures', params: { projectId } })
 
-  /** A project's name from what was dropped: the folder's, without an ending. */
-  const nameOf = (source: ChosenSource): string => {
-    const first = source.names[0]?.replace(/\.(zip|tar|gz|tgz)$/i, '').trim()
-    return source.names.length === 1 && first ? first.slice(0, 200) : t('projects.untitled')
-  }
-
-  /** A `.kestrel` folder is opened; anything else begins a project and asks how to take it in. */
+  /** A `.kestrel` folder is opened; of anything else it is asked how to take it into a new project. */
   const fromSource = (source: ChosenSource): Promise<boolean> =>
     notices.attempt(async () => {
       if (source.names.length === 1 && source.names[0]?.endsWith('.kestrel')) {
         const opened = await studio.projects.open({ source: source.token })
         await enter(opened.projectId)
+        // What a browser sends is a copy: nobody must look for changes in the folder that was dropped.
+        if (!sources.canReachDisk)
+          notices.push({
+            level: 'info',
+            title: t('projects.copied'),
+            words: t('projects.copiedWords', { folder: opened.location }),
+          })
         return
       }
-      const created = await studio.projects.create({ name: nameOf(source) })
-      await enter(created.projectId)
-      imports.begin(created.projectId, source)
+      imports.begin(null, source)
     })
 
   const chooseFolder = (): Promise<boolean> =>

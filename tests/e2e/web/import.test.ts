@@ -1,8 +1,9 @@
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { mostUploadBytes } from '#shared/contract/media.ts'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
 import {
   accessibilityProblems,
@@ -135,9 +136,92 @@ describe('drops', () => {
     await page.getByRole('heading', { name: 'Teach your computer' }).waitFor()
     const root = await tree('From the meadow', { bee: 2, fly: 2 })
     await dropPaths(page, [root])
+    await dialog().getByRole('button', { name: 'Add 4 pictures' }).click(slow)
     await page.getByRole('button', { name: /From the meadow/ }).waitFor(slow)
-    await dialog().getByRole('button', { name: 'Add 4 pictures' }).click()
     await expect.poll(() => labelCount('bee'), slow).toBe(2)
+  })
+
+  test('one that is cancelled on the start page leaves nothing; the same name twice gets a number', async () => {
+    await page.goto(new URL('/', page.url()).href)
+    await page.getByRole('heading', { name: 'Teach your computer' }).waitFor()
+    const projects = (): Promise<string[]> => readdir(join(studio.home, 'projects'))
+    const before = await projects()
+    const root = await tree('By the lake', { duck: 2, swan: 2 })
+    await dropPaths(page, [root])
+    await dialog().getByRole('button', { name: 'Add 4 pictures' }).waitFor(slow)
+    await dialog().getByRole('button', { name: 'Cancel' }).click()
+    await expect.poll(() => dialog().count()).toBe(0)
+    expect(await projects()).toEqual(before)
+    expect(new URL(page.url()).pathname).toBe('/')
+
+    for (const name of ['By the lake', 'By the lake 2']) {
+      await page.goto(new URL('/', page.url()).href)
+      await page.getByRole('heading', { name: 'Teach your computer' }).waitFor()
+      await dropPaths(page, [root])
+      await dialog().getByRole('button', { name: 'Add 4 pictures' }).click(slow)
+      await expect.poll(() => labelCount('duck'), slow).toBe(2)
+      expect(await projects()).toContain(`${name}.kestrel`)
+    }
+  })
+
+  test('a project folder that is dropped is opened as a copy that lasts', async () => {
+    const root = await tree('kept', { owl: 2 })
+    await dropPaths(page, [root])
+    await dialog().getByRole('button', { name: 'Add 2 pictures' }).click(slow)
+    await expect.poll(() => labelCount('owl'), slow).toBe(2)
+    await page.goto(new URL('/', page.url()).href)
+    // Closed by the restart: only then everything is in its one file.
+    await page.close()
+    await studio.restart('SIGTERM')
+    page = await studio.open()
+    await page.getByRole('heading', { name: 'Teach your computer' }).waitFor()
+    const dropped = join(folder, 'Sent over.kestrel')
+    await cp(join(studio.home, 'projects', `Import ${made}.kestrel`), dropped, { recursive: true })
+    await dropPaths(page, [dropped])
+    await expect.poll(() => labelCount('owl'), slow).toBe(2)
+    await page.getByText('This is a copy of the project you dropped').waitFor(slow)
+
+    const address = new URL(page.url()).pathname
+    await page.close()
+    await studio.restart('SIGKILL')
+    page = await studio.open(address)
+    await expect.poll(() => labelCount('owl'), slow).toBe(2)
+    expect(await readdir(join(studio.home, 'projects'))).toContain('Sent over.kestrel')
+  })
+
+  test('what cannot be sent is listed with its reason, and everything else goes on', async () => {
+    const root = await tree('odd', { 'ratio 1:2': 2, plain: 6 })
+    await copyFile(sample[30]!, join(root, 'plain', 'a\\b\u0001:c.jpg'))
+    const deep = join(root, ...Array.from({ length: 35 }, () => 'd'))
+    await mkdir(deep, { recursive: true })
+    await copyFile(sample[31]!, join(deep, 'deep.jpg'))
+    await writeFile(join(root, 'plain', 'huge.jpg'), '')
+    await truncate(join(root, 'plain', 'huge.jpg'), mostUploadBytes + 1)
+    let first = true
+    await page.route('**/upload/*?path=*', async (route) => {
+      // A file goes while those before it are sent.
+      if (first) {
+        first = false
+        await rm(join(root, 'plain', '5.jpg'))
+      }
+      await route.continue()
+    })
+    await dropPaths(page, [root])
+    await dialog().getByRole('button', { name: 'Add 8 pictures' }).click(slow)
+    await page.unroute('**/upload/*?path=*')
+    await page.getByText('8 pictures added').waitFor(slow)
+    await page.getByText('3 files could not be sent').waitFor()
+    expect(await labelCount('ratio 1:2')).toBe(2)
+    await page.getByRole('button', { name: 'See why' }).click()
+    const list = page.getByRole('dialog', { name: 'Files that were left out' })
+    for (const [file, reason] of [
+      ['deep.jpg', 'is too long'],
+      ['huge.jpg', 'larger than the 8 GB'],
+      ['5.jpg', 'It was gone'],
+    ] as const)
+      await list.getByRole('row').filter({ hasText: file }).getByText(reason).waitFor()
+    expect(await list.locator('tbody tr').count()).toBe(3)
+    await page.keyboard.press('Escape')
   })
 
   test('files dropped on a label get that label at once', async () => {

@@ -41,6 +41,7 @@ beforeAll(async () => {
     folder,
   )
   await page.getByRole('button', { name: 'Add 36 pictures' }).click()
+  await page.waitForURL(/\/p\/.+\/pictures/)
   await page.getByText('36 pictures added').waitFor({ timeout: 60_000 })
   place = new URL(page.url()).pathname
 })

@@ -1,17 +1,19 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statfsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { ZipFile } from 'yazl'
+import type { StudioBase } from '#studio/compose-base.ts'
 import { listZip, unpackZip, zipLimits } from '#studio/sources/zip.ts'
 import { draw } from '../../helpers/draw.ts'
 import { temporaryFolder } from '../../helpers/folders.ts'
 import { studioBase } from '../../helpers/studio-base.ts'
 
-async function zipOf(files: Record<string, Uint8Array>): Promise<Buffer> {
+async function zipOf(files: Record<string, Uint8Array>, options = { compress: true }): Promise<Buffer> {
   const zip = new ZipFile()
-  for (const [name, bytes] of Object.entries(files)) zip.addBuffer(Buffer.from(bytes), name)
+  for (const [name, bytes] of Object.entries(files)) zip.addBuffer(Buffer.from(bytes), name, options)
   zip.end()
   return buffer(zip.outputStream)
 }
@@ -83,6 +85,116 @@ describe('a zip as a source', () => {
     })
     await studio.jobs.wait(id)
     expect(studio.pictures.counts(projectId).labels.map((label) => label.name)).toEqual(['cats', 'dogs'])
+  })
+})
+
+/** Imports a zip; what the job ended as, the labels it made and what was left out. */
+async function imported(studio: StudioBase, path: string) {
+  const { projectId } = await studio.projects.create('Test')
+  const token = studio.sources.register([path], 'read')
+  const { id } = await studio.imports.start(projectId, token, {
+    rule: 'parent',
+    keepSplit: true,
+    storage: 'copy',
+  })
+  const job = await studio.jobs.wait(id)
+  const { problems } = studio.imports.problems(projectId, 0, 100)
+  return { projectId, job, problems }
+}
+
+/** Where a file's entry begins in the directory. */
+const entryOf = (zip: Buffer, name: string): number =>
+  zip.lastIndexOf(Buffer.from('PK\x01\x02', 'latin1'), zip.lastIndexOf(name))
+
+describe('a zip with files that cannot be unpacked', () => {
+  test('damaged, locked, foreign and misnamed ones are listed, the others are added', async () => {
+    const studio = await studioBase()
+    const long = `cats/${'x'.repeat(300)}.jpg`
+    const bytes = await zipOf({
+      'cats/1.jpg': await draw(1),
+      'cats/locked.jpg': await draw(2),
+      'cats/damaged.jpg': await draw(3),
+      'cats/foreign.jpg': await draw(4),
+      [long]: await draw(5),
+      'dogs/6.jpg': await draw(6),
+      'dogs/6.jpg/7.jpg': await draw(7),
+    })
+    const locked = entryOf(bytes, 'cats/locked.jpg')
+    bytes.writeUInt16LE(bytes.readUInt16LE(locked + 8) | 1, locked + 8)
+    bytes.writeUInt16LE(14, entryOf(bytes, 'cats/foreign.jpg') + 10)
+    // The deflated bytes of a file begin behind its name, which stands there first.
+    bytes.fill(0xff, bytes.indexOf('cats/damaged.jpg') + 16, bytes.indexOf('cats/damaged.jpg') + 48)
+
+    const { projectId, job, problems } = await imported(studio, await saved(bytes))
+    expect(job).toMatchObject({ state: 'done', facts: { imported: 2, skipped: 5 }, done: 7, total: 7 })
+    expect(studio.pictures.counts(projectId).labels.map((label) => label.name)).toEqual(['cats', 'dogs'])
+    expect(Object.fromEntries(problems.map(({ file, code }) => [file, code]))).toEqual({
+      'cats/locked.jpg': 'archive-damaged',
+      'cats/damaged.jpg': 'archive-damaged',
+      'cats/foreign.jpg': 'format-unsupported',
+      [long]: 'file-unreadable',
+      'dogs/6.jpg/7.jpg': 'file-unreadable',
+    })
+    expect(problems.find(({ file }) => file === 'cats/locked.jpg')?.message).toMatch(/password.*Unpack/)
+    expect(readdirSync(studio.registry.get(projectId).paths.temporary)).toEqual([])
+  })
+
+  test('a stored file whose size in the directory is wrong is one of them', async () => {
+    const studio = await studioBase()
+    const bytes = await zipOf({ 'a/1.jpg': await draw(1), 'a/2.jpg': await draw(2) }, { compress: false })
+    const entry = entryOf(bytes, 'a/2.jpg')
+    bytes.writeUInt32LE(bytes.readUInt32LE(entry + 24) + 1, entry + 24)
+    const { job, problems } = await imported(studio, await saved(bytes))
+    expect(job).toMatchObject({ state: 'done', facts: { imported: 1, skipped: 1 } })
+    expect(problems).toMatchObject([{ file: 'a/2.jpg', code: 'archive-damaged' }])
+  })
+
+  test('two files of one name are both there', async () => {
+    const studio = await studioBase()
+    const path = await saved(
+      replaced(await zipOf({ 'a/1.jpg': await draw(1), 'a/2.jpg': await draw(2) }), 'a/2.jpg', 'a/1.jpg'),
+    )
+    expect((await imported(studio, path)).job).toMatchObject({ facts: { imported: 2, skipped: 0 } })
+  })
+})
+
+describe('the space a zip needs', () => {
+  test('counts what is unpacked beside what is copied, whatever the storage', async () => {
+    const studio = await studioBase()
+    const picture = await draw(1)
+    const { projectId } = await studio.projects.create('Test')
+    const folder = temporaryFolder()
+    await writeFile(join(folder, '1.jpg'), picture)
+    const zip = await saved(await zipOf({ '1.jpg': picture }))
+    const planOf = (path: string) =>
+      studio.imports.inspect(projectId, studio.sources.register([path], 'read'))
+    const plain = await planOf(folder)
+    const packed = await planOf(zip)
+    expect(plain.mustCopy).toBe(false)
+    expect(packed.mustCopy).toBe(true)
+    expect(packed.needsBytes).toBe(plain.needsBytes + picture.byteLength)
+  })
+
+  const { bavail, bsize } = statfsSync(tmpdir())
+  const entries = 60
+  const each = 0xf0000000
+  test.skipIf(2 * entries * each < bavail * bsize)('is asked for before anything is unpacked', async () => {
+    const studio = await studioBase()
+    const bytes = await zipOf(
+      Object.fromEntries(Array.from({ length: entries }, (_, i) => [`a/${i}.jpg`, Buffer.from('small')])),
+      { compress: false },
+    )
+    // The directory says that each is of 4 GB, as it would be; nobody may find out by trying.
+    for (let i = 0; i < entries; i++) {
+      const entry = entryOf(bytes, `a/${i}.jpg`)
+      bytes.writeUInt32LE(each, entry + 20)
+      bytes.writeUInt32LE(each, entry + 24)
+    }
+    const { projectId, job } = await imported(studio, await saved(bytes))
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'disk-full' } })
+    expect(job.error?.message).toMatch(/^Unpacking and copying these pictures needs [\d,]+ MB/)
+    expect(studio.imports.problems(projectId, 0, 1).total).toBe(0)
+    expect(readdirSync(studio.registry.get(projectId).paths.temporary)).toEqual([])
   })
 })
 

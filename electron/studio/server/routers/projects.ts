@@ -9,7 +9,9 @@ export const projectsRouter = (
   makeSample: () => Promise<{ projectId: string; jobId: string }>,
 ) => ({
   recent: os.projects.recent.handler(() => projects.recent()),
-  create: os.projects.create.handler(({ input }) => projects.create(input.name, input.parent)),
+  create: os.projects.create.handler(({ input: { name, parent, numbered } }) =>
+    numbered && parent === undefined ? projects.createNumbered(name) : projects.create(name, parent),
+  ),
   open: os.projects.open.handler(({ input }) =>
     'source' in input ? projects.openSource(input.source) : projects.openRecent(input.projectId),
   ),
@@ -30,7 +32,7 @@ export const projectsRouter = (
 })
 
 export const importsRouter = (imports: ImportService) => ({
-  inspect: os.imports.inspect.handler(({ input }) => imports.inspect(input.projectId, input.source)),
+  inspect: os.imports.inspect.handler(({ input }) => imports.inspect(input.projectId ?? null, input.source)),
   start: os.imports.start.handler(async ({ input: { projectId, source, ...choices } }) => {
     const job = await imports.start(projectId, source, choices)
     return { jobId: job.id }
