@@ -55,7 +55,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
   const thumbnails = createThumbnailStore({ reader })
   const labelling = createLabellingService({ registry, jobs })
   const twins = createTwinFinder({ reader, log })
-  const datasets = createAddPicture({ reader })
+  const datasets = createAddPicture({ reader, labelling })
   const refresher = createRecentRefresher({
     log,
     registry,

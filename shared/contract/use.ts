@@ -60,7 +60,10 @@ export const predictions = {
     ),
   /** Copies a folder job's pictures into folders named by label ("not sure" has its own). Desktop: a chosen folder. */
   sortInto: call.input(projectRef.extend({ jobId: z.string(), target: sourceToken })).output(jobRef),
-  /** ✓ / ✗: puts the picture into the project under the right label (an existing one or a new name). */
+  /**
+   * ✓ / ✗: puts the picture into the project under the right label (an existing one or a new name). A step of the
+   * history of labelling, whether the picture is new or there already.
+   */
   feedback: call
     .input(
       projectRef.extend({
@@ -68,7 +71,16 @@ export const predictions = {
         label: z.union([z.object({ labelId: z.int() }), z.object({ name: z.string().min(1).max(200) })]),
       }),
     )
-    .output(z.object({ pictureId: z.int(), alreadyThere: z.boolean() })),
+    .output(
+      z.object({
+        pictureId: z.int(),
+        alreadyThere: z.boolean(),
+        /** It had another label, or none, before. */
+        relabelled: z.boolean(),
+        /** It was excluded before. */
+        restored: z.boolean(),
+      }),
+    ),
 }
 
 export const exportRecordSchema = z.object({

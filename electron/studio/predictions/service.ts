@@ -5,7 +5,7 @@ import type { Prediction, Threshold } from '#shared/contract/use.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { toCsv } from '#shared/util/csv.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
-import type { AddPicture, SourceAccess, SourceFile } from '../ports.ts'
+import type { AddPicture, LabelOrName, Said, SourceAccess, SourceFile } from '../ports.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { findModel, findRun } from '../runs/service.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
@@ -241,8 +241,8 @@ export function createPredictionsService(ports: PredictionPorts) {
     }: {
       projectId: string
       predictionId: string
-      label: { labelId: number } | { name: string }
-    }): Promise<{ pictureId: number; alreadyThere: boolean }> {
+      label: LabelOrName
+    }): Promise<Said> {
       const project = registry.get(projectId)
       const { path, name } = findAnswer(project, predictionId)
       return await datasets.addPicture(project, { path, name: name.split('/').at(-1) ?? name, label })

@@ -28,8 +28,11 @@ export default {
   wrong: 'No, it is…',
   added: 'Added to the project as {label}',
   alreadyThere: 'This picture is in the project already; its label is now {label}.',
+  alreadySo: 'This picture is in the project already, as {label}. Nothing had to change.',
+  restored: 'This picture was excluded from the project; it is back now, as {label}.',
   feedback: 'Is it right?',
-  feedbackWords: 'Your answer puts the picture into the project, so the next training learns from it.',
+  feedbackWords:
+    'Your answer puts the picture into the project, so the next training learns from it. Undo in Pictures takes it back.',
   chooseLabel: 'What is it?',
   newLabel: 'New label: {name}',
   threshold: 'Not sure below',
