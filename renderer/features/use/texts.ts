@@ -34,7 +34,9 @@ export default {
   feedbackWords:
     'Your answer puts the picture into the project, so the next training learns from it. Undo in Pictures takes it back.',
   chooseLabel: 'What is it?',
-  newLabel: 'New label: {name}',
+  labels: 'Labels',
+  chooseLabelPlaceholder: 'Type a name, Enter to give it',
+  newLabel: 'New label “{name}”',
   threshold: 'Not sure below',
   thresholdMeaning:
     'When the best answer is less certain than this, Kestrel says “not sure” instead of guessing. The limit was chosen on pictures the model had not learned from (validation), never on the test pictures, and goes into every export.',
