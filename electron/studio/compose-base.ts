@@ -18,7 +18,7 @@ import { createRecents } from './projects/recents.ts'
 import { createRecentRefresher } from './projects/refresh-recent.ts'
 import { createSettingsService } from './settings/settings.ts'
 import { createSourceStore } from './sources/source-store.ts'
-import { sourceFiles } from './sources/source-files.ts'
+import { glanceAt, sourceFiles } from './sources/source-files.ts'
 import { createUploads } from './sources/uploads.ts'
 
 export interface BaseOptions {
@@ -96,6 +96,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
   })
   const access: SourceAccess = {
     paths: (token, purpose) => sources.paths(token, purpose),
+    glance: (token) => glanceAt(sources.paths(token, 'read')),
     files: (token, { into, signal }) => sourceFiles(sources.paths(token, 'read'), { into, signal }),
   }
   return {

@@ -18,6 +18,11 @@ export interface SourceAccess {
   /** Paths as dropped. @throws KestrelError not-found when the token is unknown or for another purpose */
   paths(token: string, purpose: 'read' | 'write'): string[]
   /**
+   * Without unpacking anything: whether it is single files only (no folder, no zip), and whether there is none.
+   * @throws KestrelError not-found, archive-damaged, archive-unsafe, archive-too-large
+   */
+  glance(token: string): Promise<{ loose: boolean; empty: boolean }>
+  /**
    * Files that may be pictures, in a stable order; system files and hidden ones are left out. Entries of a zip are
    * written into `into` first (caps and names checked).
    * @throws KestrelError not-found, archive-unsafe, archive-too-large, archive-damaged

@@ -46,21 +46,32 @@ export default {
   recent: 'Just asked',
   clear: 'Clear',
   failed: 'could not be read',
+  madeRoom:
+    'All answers are here. | The oldest answer made room. A folder keeps all of its answers. | The {n} oldest answers made room. A folder keeps all of its answers.',
+  folders: 'Tables of folders',
   folder: {
-    title: 'Folder',
-    running: 'Looking through the folder',
+    title: 'Pictures',
+    running: 'Looking through the pictures',
+    stopped: 'Stopped after {done} of {total}. What was answered is below; drop it again for the rest.',
     all: 'All',
     unsure: 'Not sure',
     failed: 'no picture could not be read | one file could not be read | {n} files could not be read',
     total: 'no pictures | one picture | {n} pictures',
+    totalUnsure: 'none not sure | one not sure | {n} not sure',
+    soFar: '{n} so far',
+    done: '“{title}” is looked through',
+    doneMany: 'The pictures are looked through',
+    show: 'Show the table',
     csv: 'Save table (CSV)',
     sort: 'Sort into folders…',
+    sortZip: 'Sorted copies (zip)',
     sortWords:
       'Copies the pictures into one folder per label; “not sure” has its own. The originals stay where they are.',
     sortChoose: 'Folder for the sorted copies',
-    sortDone: 'Sorted copies are in the folder',
-    sortDesktop:
-      'Sorting into folders writes to your disk and is possible in the desktop app and from the command line (kestrel predict --sort-into).',
+    sortDone:
+      'No picture was copied | One sorted copy is in the folder | {n} sorted copies are in the folder',
+    sortMissing:
+      'Every picture was copied. | One picture was gone and is not among them. | {n} pictures were gone and are not among them.',
     name: 'Picture',
     answer: 'Answer',
     certainty: 'Certainty',
