@@ -18,7 +18,7 @@ import { createRecents } from './projects/recents.ts'
 import { createRecentRefresher } from './projects/refresh-recent.ts'
 import { createSettingsService } from './settings/settings.ts'
 import { createSourceStore } from './sources/source-store.ts'
-import { sourceFiles } from './sources/source-files.ts'
+import { glanceAt, sourceFiles } from './sources/source-files.ts'
 import { createUploads } from './sources/uploads.ts'
 
 export interface BaseOptions {
@@ -55,7 +55,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
   const thumbnails = createThumbnailStore({ reader })
   const labelling = createLabellingService({ registry, jobs })
   const twins = createTwinFinder({ reader, log })
-  const datasets = createAddPicture({ reader })
+  const datasets = createAddPicture({ reader, labelling })
   const refresher = createRecentRefresher({
     log,
     registry,
@@ -98,6 +98,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
   })
   const access: SourceAccess = {
     paths: (token, purpose) => sources.paths(token, purpose),
+    glance: (token) => glanceAt(sources.paths(token, 'read')),
     files: (token, { into, signal }) => sourceFiles(sources.paths(token, 'read'), { into, signal }),
   }
   return {

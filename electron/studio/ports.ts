@@ -18,6 +18,11 @@ export interface SourceAccess {
   /** Paths as dropped. @throws KestrelError not-found when the token is unknown or for another purpose */
   paths(token: string, purpose: 'read' | 'write'): string[]
   /**
+   * Without unpacking anything: whether it is single files only (no folder, no zip), and whether there is none.
+   * @throws KestrelError not-found, archive-damaged, archive-unsafe, archive-too-large
+   */
+  glance(token: string): Promise<{ loose: boolean; empty: boolean }>
+  /**
    * Files that may be pictures, in a stable order; system files and hidden ones are left out. Entries of a zip are
    * written into `into` first (caps and names checked).
    * @throws KestrelError not-found, archive-unsafe, archive-too-large, archive-damaged
@@ -25,18 +30,29 @@ export interface SourceAccess {
   files(token: string, options: { into: string; signal?: AbortSignal }): AsyncIterable<SourceFile>
 }
 
+/** An existing label, or a name that is looked up and made when it is new. */
+export type LabelOrName = { labelId: number } | { name: string }
+
+/** What saying of a picture what it is has changed. */
+export interface Said {
+  pictureId: number
+  /** The picture was in the project before. */
+  alreadyThere: boolean
+  /** It had another label, or none. */
+  relabelled: boolean
+  /** It was excluded and is not any more. */
+  restored: boolean
+}
+
 /** Puts single pictures into a project: ✓ / ✗ in Use. */
 export interface AddPicture {
   /**
+   * One step of the history, also where the picture is there already.
    * @param path a picture file; it is copied.
    * @param name for the eye
-   * @param label an existing one, or a name that is looked up and made when new
-   * @throws KestrelError when it cannot be read
+   * @throws KestrelError when it cannot be read; not-found when the label is gone
    */
-  addPicture(
-    project: OpenProject,
-    picture: { path: string; name: string; label: { labelId: number } | { name: string } | null },
-  ): Promise<{ pictureId: number; alreadyThere: boolean }>
+  addPicture(project: OpenProject, picture: { path: string; name: string; label: LabelOrName }): Promise<Said>
 }
 
 /** What every capability may ask for. */

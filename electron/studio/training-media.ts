@@ -2,7 +2,7 @@ import { renderPreview } from '#imaging/index.ts'
 import type { ExportsService } from './exports/service.ts'
 import type { MediaRoutes } from './ports.ts'
 import type { PredictionsService } from './predictions/service.ts'
-import { zipFolder, zipTexts } from './zip.ts'
+import { zipFiles, zipFolder, zipTexts } from './zip.ts'
 
 interface Ports {
   predictions: PredictionsService
@@ -54,6 +54,18 @@ export const trainingMedia =
       const { projectId, file } = c.req.param()
       const { name, text } = predictions.csv(projectId, withoutEnding(file, '.csv'))
       return download(text, 'text/csv; charset=utf-8', name)
+    })
+    media.get('/:projectId/sorted/:file', async (c) => {
+      const { projectId, file } = c.req.param()
+      const { name, files, left } = await predictions.sorted(projectId, withoutEnding(file, '.zip'))
+      const texts = new Map<string, string>()
+      if (left.length > 0)
+        texts.set(
+          `${name}/not in here.txt`,
+          `These could not be read, or were gone when the copies were made:\n\n${left.join('\n')}\n`,
+        )
+      const placed = files.map(({ path, place }) => ({ path, place: `${name}/${place}` }))
+      return download(zipFiles(placed, texts), 'application/zip', `${name}.zip`)
     })
     media.get('/:projectId/export/:file', async (c) => {
       const { projectId, file } = c.req.param()

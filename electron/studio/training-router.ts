@@ -65,6 +65,7 @@ export function trainingRouter({
       setThreshold: os.predictions.setThreshold.handler(({ input }) => predictions.setThreshold(input)),
       predict: os.predictions.predict.handler(({ input, signal }) => predictions.predict(input, signal)),
       predictFolder: os.predictions.predictFolder.handler(({ input }) => predictions.predictFolder(input)),
+      folders: os.predictions.folders.handler(({ input }) => predictions.folders(input)),
       table: os.predictions.table.handler(({ input }) => predictions.table(input)),
       sortInto: os.predictions.sortInto.handler(({ input }) => predictions.sortInto(input)),
       feedback: os.predictions.feedback.handler(({ input }) => predictions.feedback(input)),

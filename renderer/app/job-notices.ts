@@ -3,6 +3,7 @@ import { useRouter } from 'vue-router'
 import { useFormat } from '../composables/useFormat.ts'
 import { useImport } from '../features/import/store.ts'
 import { useEvents } from './events.ts'
+import { useJobPlaces } from './job-places.ts'
 import { useNotices } from './notices.ts'
 
 const figure = (value: unknown): number => (typeof value === 'number' ? value : 0)
@@ -15,6 +16,7 @@ export function useJobNotices(): void {
   const imports = useImport()
   const router = useRouter()
   const { count } = useFormat()
+  const places = useJobPlaces()
 
   const here = (projectId: string | null): boolean =>
     projectId !== null && router.currentRoute.value.params.projectId === projectId
@@ -60,6 +62,32 @@ export function useJobNotices(): void {
           label: t('app.step.results'),
           run: () => void router.push({ name: 'results', params: { projectId } }),
         },
+      })
+    } else if (job.kind === 'predict-folder' && !places.isShown(job)) {
+      const show = places.wayTo(job)
+      const [pictures, unsure, failed] = [
+        figure(job.facts.pictures),
+        figure(job.facts.unsure),
+        figure(job.facts.failed),
+      ]
+      notices.push({
+        level: 'good',
+        title: job.title ? t('use.folder.done', { title: job.title }) : t('use.folder.doneMany'),
+        words: [
+          t('use.folder.total', { n: count(pictures) }, pictures),
+          unsure > 0 ? t('use.folder.totalUnsure', { n: count(unsure) }, unsure) : '',
+          failed > 0 ? t('use.folder.failed', { n: count(failed) }, failed) : '',
+        ]
+          .filter(Boolean)
+          .join(' · '),
+        action: show ? { label: t('use.folder.show'), run: show } : undefined,
+      })
+    } else if (job.kind === 'sort-folder') {
+      const [copied, missing] = [figure(job.facts.copied), figure(job.facts.missing)]
+      notices.push({
+        level: missing > 0 ? 'warning' : 'good',
+        title: t('use.folder.sortDone', { n: count(copied) }, copied),
+        words: missing > 0 ? t('use.folder.sortMissing', { n: count(missing) }, missing) : undefined,
       })
     } else if (job.kind === 'compare' && projectId !== null && router.currentRoute.value.name !== 'train') {
       notices.push({

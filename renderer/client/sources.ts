@@ -79,7 +79,25 @@ export const useSources = defineStore('sources', () => {
     return items && send(items)
   }
 
-  /** A picture that was never a file: pasted, or taken by the camera. */
+  /**
+   * What is pasted, pictures copied from anywhere or files and folders from the file manager; always sent. Call it
+   * inside the paste event.
+   * @returns null when nothing in it is a file
+   */
+  function fromPaste(transfer: DataTransfer): Promise<ChosenSource> | null {
+    const items = itemsOfDrop(transfer)
+    if (!items) return null
+    // What was never a file may come without a name.
+    const named = (path: string): string => path || 'pasted.png'
+    return send({
+      names: items.names.map(named),
+      async *files() {
+        for await (const { path, file } of items.files()) yield { path: named(path), file }
+      },
+    })
+  }
+
+  /** A picture that was never a file: taken by the camera. */
   async function fromBlob(blob: Blob, name: string): Promise<ChosenSource> {
     const file = new File([blob], name, { type: blob.type })
     return send({
@@ -103,6 +121,7 @@ export const useSources = defineStore('sources', () => {
     canReachDisk: desktop !== undefined,
     fromDrop,
     fromFiles,
+    fromPaste,
     fromBlob,
     choose,
     cancelSending: () => abort.value?.abort(),

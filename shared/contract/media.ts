@@ -28,6 +28,9 @@ export const mediaUrl = {
   /** Table of a folder prediction as CSV (download). */
   predictionsCsv: (projectId: string, jobId: string) =>
     `/media/${part(projectId)}/predictions/${part(jobId)}.csv`,
+  /** The pictures of a folder prediction in one folder per label, as zip (download). */
+  predictionsSorted: (projectId: string, jobId: string) =>
+    `/media/${part(projectId)}/sorted/${part(jobId)}.zip`,
   /** An export as zip (download). */
   exportZip: (projectId: string, exportId: string) =>
     `/media/${part(projectId)}/export/${part(exportId)}.zip`,

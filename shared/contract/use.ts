@@ -34,11 +34,27 @@ export const predictions = {
   setThreshold: call
     .input(runRef.extend({ value: z.number().min(0).max(1).nullable() }))
     .output(thresholdSchema),
-  /** Up to 50 pictures at once (a drop of files, a pasted picture, a camera frame); more are a folder job. */
+  /**
+   * A handful of pictures at once (a drop of files, a pasted picture, a camera frame). `asTable`: it is a folder or
+   * more than a handful; nothing was asked, it is to be a folder job.
+   */
   predict: call
     .input(runRef.extend({ source: sourceToken }))
-    .output(z.object({ predictions: z.array(predictionSchema), tooMany: z.boolean() })),
+    .output(z.object({ predictions: z.array(predictionSchema), asTable: z.boolean() })),
   predictFolder: call.input(runRef.extend({ source: sourceToken })).output(jobRef),
+  /** Folder jobs whose answers are at hand, newest first; they are kept until the project is closed. */
+  folders: call.input(projectRef).output(
+    z.array(
+      z.object({
+        jobId: z.string(),
+        runId: z.string(),
+        /** The folder's name; empty when several things were dropped. */
+        title: z.string(),
+        /** Answered so far. */
+        pictures: z.int(),
+      }),
+    ),
+  ),
   /** Rows of a folder job, while it runs and after. */
   table: call
     .input(
@@ -58,9 +74,15 @@ export const predictions = {
         rows: z.array(predictionSchema),
       }),
     ),
-  /** Copies a folder job's pictures into folders named by label ("not sure" has its own). Desktop: a chosen folder. */
+  /**
+   * Copies a folder job's pictures into folders named by label ("not sure" has its own). Desktop: a chosen folder.
+   * Browsers download mediaUrl.predictionsSorted.
+   */
   sortInto: call.input(projectRef.extend({ jobId: z.string(), target: sourceToken })).output(jobRef),
-  /** ✓ / ✗: puts the picture into the project under the right label (an existing one or a new name). */
+  /**
+   * ✓ / ✗: puts the picture into the project under the right label (an existing one or a new name). A step of the
+   * history of labelling, whether the picture is new or there already.
+   */
   feedback: call
     .input(
       projectRef.extend({
@@ -68,7 +90,16 @@ export const predictions = {
         label: z.union([z.object({ labelId: z.int() }), z.object({ name: z.string().min(1).max(200) })]),
       }),
     )
-    .output(z.object({ pictureId: z.int(), alreadyThere: z.boolean() })),
+    .output(
+      z.object({
+        pictureId: z.int(),
+        alreadyThere: z.boolean(),
+        /** It had another label, or none, before. */
+        relabelled: z.boolean(),
+        /** It was excluded before. */
+        restored: z.boolean(),
+      }),
+    ),
 }
 
 export const exportRecordSchema = z.object({

@@ -88,6 +88,7 @@ const calls: Record<string, { input?: unknown; code?: string | string[] }> = {
   'predictions.setThreshold': { input: { ...run, value: 0.5 }, code: 'project-not-found' },
   'predictions.predict': { input: { ...run, source }, code: 'project-not-found' },
   'predictions.predictFolder': { input: { ...run, source }, code: 'project-not-found' },
+  'predictions.folders': { input: project, code: 'project-not-found' },
   'predictions.table': {
     input: { ...project, jobId: 'j', classIndex: null, unsure: null, ...page },
     code: ['project-not-found', 'not-found'],

@@ -89,8 +89,8 @@ describe('a training that does not come to its end', () => {
     })
     // The model that was kept can be used.
     const source = studio.sources.register([join(pictures, 'kind 0')], 'read')
-    const { tooMany } = await studio.client.predictions.predict({ projectId, runId, source })
-    expect(tooMany).toBe(true)
+    const { asTable } = await studio.client.predictions.predict({ projectId, runId, source })
+    expect(asTable).toBe(true)
   })
 
   it('fails with words when the training process is killed, and everything else goes on', async () => {

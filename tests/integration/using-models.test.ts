@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
+import type { Dirent } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as yauzl from 'yauzl'
 import { mediaUrl } from '#shared/contract/media.ts'
@@ -43,6 +44,11 @@ afterAll(async () => {
 const get = (path: string): Promise<Response> =>
   Promise.resolve(studio.fetch(new Request(`http://studio.test${path}`), 'loopback'))
 
+const placeBelow =
+  (folder: string) =>
+  ({ parentPath, name }: Dirent): string =>
+    relative(folder, join(parentPath, name)).split(sep).join('/')
+
 async function zipEntries(response: Response): Promise<string[]> {
   const zip = await yauzl.fromBufferPromise(Buffer.from(await response.arrayBuffer()))
   const names: string[] = []
@@ -63,8 +69,8 @@ describe('using a model', () => {
 
   it('answers single pictures at once, and puts one into the project on ✓', async () => {
     const source = studio.sources.register([join(given, '0 0-0.jpg'), join(given, 'broken.jpg')], 'read')
-    const { predictions, tooMany } = await studio.client.predictions.predict({ projectId, runId, source })
-    expect(tooMany).toBe(false)
+    const { predictions, asTable } = await studio.client.predictions.predict({ projectId, runId, source })
+    expect(asTable).toBe(false)
     const [right, broken] = predictions
     expect(right).toMatchObject({ name: '0 0-0.jpg', width: 72, height: 56, error: null })
     expect(right!.top).toHaveLength(3)
@@ -126,6 +132,18 @@ describe('using a model', () => {
     expect(files).toHaveLength(26)
     expect(existsSync(join(given, 'broken.jpg'))).toBe(true)
 
+    const zip = await get(mediaUrl.predictionsSorted(projectId, jobId))
+    expect(zip.headers.get('content-type')).toBe('application/zip')
+    expect(zip.headers.get('content-disposition')).toContain('given%2C%20with%20a%20comma%20sorted.zip')
+    const entries = await zipEntries(zip)
+    const root = 'given, with a comma sorted/'
+    const copies = entries.filter((name) => name !== `${root}not in here.txt`)
+    const once = files.filter(({ name }) => !name.includes('(2)')).map(placeBelow(sorted))
+    expect(copies.sort()).toEqual(once.map((place) => root + place).sort())
+    expect(entries).toHaveLength(14)
+    expect((await get(mediaUrl.predictionsSorted(projectId, 'nobody'))).status).toBe(404)
+    expect((await get(mediaUrl.predictionsSorted('nobody', jobId))).status).toBe(404)
+
     await studio.client.predictions.feedback({
       ...{ projectId, predictionId: table.rows.find(({ error }) => error === null)!.predictionId },
       label: { name: 'something new' },
@@ -133,6 +151,39 @@ describe('using a model', () => {
     const counts = await studio.client.pictures.counts({ projectId })
     expect(counts.labels.map(({ name }) => name)).toContain('something new')
     await studio.client.labelling.undo({ projectId }).catch(() => undefined)
+  })
+
+  it('makes a table of every folder and of more than a handful, and keeps it at hand', async () => {
+    const ask = (...paths: string[]) =>
+      studio.client.predictions.predict({
+        ...{ projectId, runId, source: studio.sources.register(paths, 'read') },
+      })
+    const one = join(work, 'one')
+    await mkdir(one)
+    await copyFile(join(given, '0 0-0.jpg'), join(one, 'a.jpg'))
+    expect(await ask(one)).toEqual({ predictions: [], asTable: true })
+    expect((await ask(join(one, 'a.jpg'))).predictions).toHaveLength(1)
+    const all = (await readdir(given)).map((name) => join(given, name))
+    expect(await ask(...all)).toEqual({ predictions: [], asTable: true })
+    expect((await ask(...all.slice(0, 12))).predictions).toHaveLength(12)
+
+    const source = studio.sources.register(all, 'read')
+    const { jobId } = await studio.client.predictions.predictFolder({ projectId, runId, source })
+    expect((await studio.jobs.wait(jobId)).title).toBe('')
+    const [newest, before] = await studio.client.predictions.folders({ projectId })
+    expect(newest).toEqual({ jobId, runId, title: '', pictures: 14 })
+    expect(before).toMatchObject({ title: 'given, with a comma', pictures: 14 })
+
+    const bare = join(work, 'bare')
+    await mkdir(bare)
+    const nothing = studio.sources.register([bare], 'read')
+    const { jobId: failing } = await studio.client.predictions.predictFolder({
+      ...{ projectId, runId, source: nothing },
+    })
+    expect(await studio.jobs.wait(failing)).toMatchObject({
+      state: 'failed',
+      error: { code: 'not-a-picture' },
+    })
   })
 
   it('says so when there is no picture, or the token is not known', async () => {

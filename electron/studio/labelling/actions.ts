@@ -30,6 +30,8 @@ export type ActionName =
   | 'exclude'
   | 'restore'
   | 'confirm'
+  | 'say'
+  | 'add'
   | 'label-create'
   | 'label-rename'
   | 'label-recolour'
@@ -41,6 +43,13 @@ export interface Changed {
   /** Pictures (for actions on labels: pictures that carry them) that are different now. */
   changed: number
   revision: number
+}
+
+export interface Plan {
+  changes: Change[]
+  pictures: number
+  /** What it turned out to be, where that is known only now. */
+  name?: ActionName
 }
 
 /** The repositories of one project that labelling works on. */
@@ -84,17 +93,13 @@ export function createActions({ registry, jobs, sizes = sliceSizes }: LabellingP
   }
 
   /** Does what `plan` says; an action that changes nothing leaves no entry. */
-  const act = (
-    projectId: string,
-    name: ActionName,
-    plan: (tools: Tools) => { changes: Change[]; pictures: number },
-  ): Promise<Changed> =>
+  const act = (projectId: string, as: ActionName, plan: (tools: Tools) => Plan): Promise<Changed> =>
     whenSettled(projectId, (project) => {
       const tools = project.use(createTools)
-      const result = tools.db.transaction(() => {
-        const { changes, pictures } = plan(tools)
-        if (changes.length === 0) return { changed: 0, revision: project.revision() }
-        return begin(project, { as: 'do', entry: null, name, pictures, changes })
+      const { name, result } = tools.db.transaction(() => {
+        const { changes, pictures, name = as } = plan(tools)
+        if (changes.length === 0) return { name, result: { changed: 0, revision: project.revision() } }
+        return { name, result: begin(project, { as: 'do', entry: null, name, pictures, changes }) }
       })
       return goOn(project, name, result)
     })

@@ -1,6 +1,7 @@
 import type { Selection } from '#shared/contract/dataset.ts'
 import { checkLabelName } from '#shared/domain/labels.ts'
 import { KestrelError } from '#shared/errors/index.ts'
+import type { LabelOrName, Said } from '../ports.ts'
 import type { OpenProject } from '../projects/open-project.ts'
 import type { LabelRow } from '../storage/labels-repository.ts'
 import { createActions } from './actions.ts'
@@ -14,6 +15,17 @@ export interface LabellingService {
   exclude(projectId: string, selection: Selection): Promise<Changed>
   restore(projectId: string, selection: Selection): Promise<Changed>
   confirm(projectId: string, selection: Selection): Promise<Changed>
+  /**
+   * What a person says a picture is: its label, made when it is new; a picture that was excluded comes back. One step.
+   * @param find the picture, inserted in this moment when it is not there yet: excluded and without a label, which is
+   * what undo leaves of it
+   * @throws KestrelError not-found when the label is gone; bad-request for a name that cannot be one
+   */
+  say(
+    projectId: string,
+    find: () => { pictureId: number; alreadyThere: boolean },
+    label: LabelOrName,
+  ): Promise<Said>
   createLabel(projectId: string, name: string): Promise<Changed & { labelId: number }>
   renameLabel(projectId: string, labelId: number, name: string): Promise<Changed>
   recolourLabel(projectId: string, labelId: number, colour: number): Promise<Changed>
@@ -60,17 +72,40 @@ export function createLabellingService(ports: LabellingPorts): LabellingService 
     restore: (projectId, selection) => setAll(projectId, 'restore', selection, 'excluded', 0),
     confirm: (projectId, selection) => setAll(projectId, 'confirm', selection, 'confirmed', 1),
 
+    async say(projectId, find, label) {
+      let said: Said = { pictureId: 0, alreadyThere: false, relabelled: false, restored: false }
+      await act(projectId, 'say', (tools) => {
+        const { labelId, made } = labelFor(tools, label)
+        const { pictureId, alreadyThere } = find()
+        const ids = [pictureId]
+        const relabelled = tools.pictures.differing('label_id', ids, labelId).length > 0
+        const restored = tools.pictures.differing('excluded', ids, 0).length > 0
+        said = {
+          pictureId,
+          alreadyThere,
+          relabelled: alreadyThere && relabelled,
+          restored: alreadyThere && restored,
+        }
+        return {
+          name: alreadyThere ? 'say' : 'add',
+          pictures: 1,
+          changes: [
+            ...made,
+            ...(relabelled ? relabel(tools, ids, labelId) : []),
+            ...(restored ? setting('excluded', 0, ids) : []),
+            // A new label counts the change of a test picture already.
+            ...(restored && !relabelled ? lookedAt(tools, ids) : []),
+          ],
+        }
+      })
+      return said
+    },
     async createLabel(projectId, name) {
       let labelId = 0
       const result = await act(projectId, 'label-create', ({ labels }) => {
-        const label = {
-          name: checkLabelName(name, namesOf(labels.all())),
-          colour: labels.freeColour(),
-          position: labels.nextPosition(),
-        }
-        // The id has to be known before the change is written down: take the next one.
-        labelId = labels.nextId()
-        return { pictures: 0, changes: [{ do: 'add-label', label: { id: labelId, ...label } }] }
+        const label = newLabel(labels, checkLabelName(name, namesOf(labels.all())))
+        labelId = label.id
+        return { pictures: 0, changes: [{ do: 'add-label', label }] }
       })
       return { ...result, labelId }
     },
@@ -127,6 +162,23 @@ export function createLabellingService(ports: LabellingPorts): LabellingService 
 }
 
 const namesOf = (labels: readonly LabelRow[]): string[] => labels.map((label) => label.name)
+
+/** The id has to be known before the change is written down: it takes the next one. */
+const newLabel = (labels: Tools['labels'], name: string): LabelRow => ({
+  id: labels.nextId(),
+  name,
+  colour: labels.freeColour(),
+  position: labels.nextPosition(),
+})
+
+/** @returns with the change that makes it, when there is no such label yet */
+function labelFor(tools: Tools, label: LabelOrName): { labelId: number; made: Change[] } {
+  if ('labelId' in label) return { labelId: existingLabel(tools, label.labelId).id, made: [] }
+  const known = tools.labels.findByName(label.name)
+  if (known) return { labelId: known.id, made: [] }
+  const made = newLabel(tools.labels, checkLabelName(label.name))
+  return { labelId: made.id, made: [{ do: 'add-label', label: made }] }
+}
 
 function existingLabel({ labels }: Tools, id: number): LabelRow {
   const label = labels.find(id)

@@ -5,7 +5,7 @@ import { isUnsure } from './given-pictures.ts'
 export interface FolderTable {
   jobId: string
   runId: string
-  /** What was dropped, for file names. */
+  /** What was dropped, for file names; empty when it was several things. */
   title: string
   classes: string[]
   rows: Answer[]
@@ -36,6 +36,8 @@ export function createFolderTables() {
       }
     },
     find: (jobId: string): FolderTable | undefined => tables.get(jobId),
+    /** Newest first. */
+    all: (): FolderTable[] => [...tables.values()].reverse(),
     /** Rows are addressed as `job:row`. */
     row(id: string): Answer | undefined {
       const [jobId = '', row = ''] = id.split(':')
@@ -79,6 +81,16 @@ export const sortedName = (row: Answer, classes: readonly string[], threshold: n
   if (row.error) return null
   return isUnsure(row, threshold) ? NOT_SURE : (classes[row.top[0]?.classIndex ?? -1] ?? NOT_SURE)
 }
+
+/** The pictures that are sorted, each with the name of its folder. */
+export const sortedPictures = (
+  { rows, classes }: FolderTable,
+  threshold: number,
+): { path: string; name: string; folder: string }[] =>
+  rows.flatMap((row) => {
+    const folder = sortedName(row, classes, threshold)
+    return folder === null ? [] : [{ path: row.path, name: row.name, folder }]
+  })
 
 /** The table as rows for a spreadsheet, in the order of the file names. */
 export function tableRows({ rows, classes }: FolderTable, threshold: number): (string | number | null)[][] {

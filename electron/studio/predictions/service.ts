@@ -1,19 +1,27 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, rmdir } from 'node:fs/promises'
+import { access, mkdir, readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Prediction, Threshold } from '#shared/contract/use.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { toCsv } from '#shared/util/csv.ts'
+import { isMissing } from '../files.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
-import type { AddPicture, SourceAccess, SourceFile } from '../ports.ts'
+import type { AddPicture, LabelOrName, Said, SourceAccess, SourceFile } from '../ports.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { findModel, findRun } from '../runs/service.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
 import type { FolderTable } from './folder-tables.ts'
-import { countRows, createFolderTables, filterRows, inOrder, sortedName, tableRows } from './folder-tables.ts'
+import {
+  countRows,
+  createFolderTables,
+  filterRows,
+  inOrder,
+  sortedPictures,
+  tableRows,
+} from './folder-tables.ts'
 import { answerOf, createGivenPictures, predictionOf } from './given-pictures.ts'
 import type { Answer } from './given-pictures.ts'
-import { sortInto } from './sort-into.ts'
+import { folderName, sortedPlaces, sortInto } from './sort-into.ts'
 import type { Thresholds } from './thresholds.ts'
 
 export interface PredictionPorts {
@@ -31,7 +39,29 @@ interface RunRef {
   runId: string
 }
 
-const MOST_AT_ONCE = 50
+/** A handful is looked at one by one; what are more are read as a table, sorted and counted. */
+const MOST_AT_ONCE = 12
+
+const lastPart = (path: string): string =>
+  path
+    .replaceAll('\\', '/')
+    .split('/')
+    .findLast((part) => part !== '') ?? ''
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
+
+const noPicture = (): KestrelError =>
+  new KestrelError('not-a-picture', 'There is no picture in what was dropped.', {
+    remedy: 'Drop pictures, or a folder of pictures.',
+  })
 
 /** Using a model: single pictures at once, folders as a job. */
 export function createPredictionsService(ports: PredictionPorts) {
@@ -85,18 +115,18 @@ export function createPredictionsService(ports: PredictionPorts) {
   async function predict(
     { projectId, runId, source }: RunRef & { source: string },
     signal?: AbortSignal,
-  ): Promise<{ predictions: Prediction[]; tooMany: boolean }> {
+  ): Promise<{ predictions: Prediction[]; asTable: boolean }> {
     const project = registry.get(projectId)
     const { folder } = findModel(project, runId)
+    // A folder is a table however few pictures it holds: that is what gives the CSV and the sorted copies.
+    const { loose, empty } = await sources.glance(source)
+    if (empty) throw noPicture()
+    if (!loose) return { predictions: [], asTable: true }
     const files: SourceFile[] = []
     for await (const file of picturesOf(project, source, signal)) {
-      if (files.length === MOST_AT_ONCE) return { predictions: [], tooMany: true }
+      if (files.length === MOST_AT_ONCE) return { predictions: [], asTable: true }
       files.push(file)
     }
-    if (files.length === 0)
-      throw new KestrelError('not-a-picture', 'There is no picture in what was dropped.', {
-        remedy: 'Drop pictures, or a folder of pictures.',
-      })
     const { given } = of(project)
     const answers = new Map<number, Answer>()
     await pool.quick<'predict'>(
@@ -117,18 +147,14 @@ export function createPredictionsService(ports: PredictionPorts) {
       given.keep(answer)
       predictions.push(await predictionOf(answer, value))
     }
-    return { predictions, tooMany: false }
+    return { predictions, asTable: false }
   }
 
   function predictFolder({ projectId, runId, source }: RunRef & { source: string }): { jobId: string } {
     const project = registry.get(projectId)
     const { run, folder } = findModel(project, runId)
-    const [dropped = ''] = sources.paths(source, 'read')
-    const title =
-      dropped
-        .replaceAll('\\', '/')
-        .split('/')
-        .findLast((part) => part !== '') ?? ''
+    const dropped = sources.paths(source, 'read')
+    const title = dropped.length === 1 ? lastPart(dropped[0]!) : ''
     const { tables } = of(project)
     const job = jobs.start({
       kind: 'predict-folder',
@@ -143,6 +169,7 @@ export function createPredictionsService(ports: PredictionPorts) {
           files.push(file)
           update({ stage: 'scanning', done: files.length, total: null })
         }
+        if (files.length === 0) throw noPicture()
         const table = findTable(project, jobId)
         await pool.long<'predict'>(
           { kind: 'predict', modelDir: folder, images: files.map(({ path }, id) => ({ id, path })) },
@@ -186,6 +213,12 @@ export function createPredictionsService(ports: PredictionPorts) {
     predict,
     predictFolder,
 
+    /** The tables that are at hand, newest first, also of folders that are being looked through. */
+    folders: ({ projectId }: { projectId: string }) =>
+      of(registry.get(projectId))
+        .tables.all()
+        .map(({ jobId, runId, title, rows }) => ({ jobId, runId, title, pictures: rows.length })),
+
     async table({
       projectId,
       jobId,
@@ -219,11 +252,7 @@ export function createPredictionsService(ports: PredictionPorts) {
       const table = findTable(project, jobId)
       const [folder] = sources.paths(target, 'write')
       if (folder === undefined) throw new KestrelError('not-found', 'No folder was chosen.')
-      const { value } = thresholdOf(project, table.runId)
-      const pictures = table.rows.flatMap((row) => {
-        const into = sortedName(row, table.classes, value)
-        return into === null ? [] : [{ path: row.path, name: row.name, folder: into }]
-      })
+      const pictures = sortedPictures(table, thresholdOf(project, table.runId).value)
       const job = jobs.start({
         kind: 'sort-folder',
         projectId,
@@ -241,8 +270,8 @@ export function createPredictionsService(ports: PredictionPorts) {
     }: {
       projectId: string
       predictionId: string
-      label: { labelId: number } | { name: string }
-    }): Promise<{ pictureId: number; alreadyThere: boolean }> {
+      label: LabelOrName
+    }): Promise<Said> {
       const project = registry.get(projectId)
       const { path, name } = findAnswer(project, predictionId)
       return await datasets.addPicture(project, { path, name: name.split('/').at(-1) ?? name, label })
@@ -258,6 +287,27 @@ export function createPredictionsService(ports: PredictionPorts) {
       return {
         name: `${table.title || 'predictions'}.csv`,
         text: toCsv(tableRows(table, thresholdOf(project, table.runId).value)),
+      }
+    },
+
+    /**
+     * The sorted copies for a zip: the same folders as {@link sortInto} makes.
+     * @returns `left`: names of pictures that are not among them, because they could not be read or are gone
+     */
+    async sorted(
+      projectId: string,
+      jobId: string,
+    ): Promise<{ name: string; files: { path: string; place: string }[]; left: string[] }> {
+      const project = registry.get(projectId)
+      const table = findTable(project, jobId)
+      const pictures = sortedPictures(table, thresholdOf(project, table.runId).value)
+      const there = await Promise.all(pictures.map(({ path }) => isThere(path)))
+      const gone = pictures.filter((_, index) => !there[index])
+      const unread = table.rows.filter(({ error }) => error !== null)
+      return {
+        name: folderName(`${lastPart(table.title) || 'pictures'} sorted`),
+        files: sortedPlaces(pictures.filter((_, index) => there[index])),
+        left: [...unread, ...gone].map(({ name }) => name),
       }
     },
 

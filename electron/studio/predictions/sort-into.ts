@@ -40,12 +40,32 @@ export async function sortInto(
   return { copied, missing }
 }
 
+/** Two pictures of one name get different ones; on many systems `A.jpg` and `a.jpg` are the same file. */
+const numbered = (name: string, number: number): string => {
+  const ending = extname(name)
+  return number === 1 ? name : `${name.slice(0, name.length - ending.length)} (${number})${ending}`
+}
+
+/** Where each picture goes below one folder that is empty: in a zip, say. '/' between folders. */
+export function sortedPlaces(
+  pictures: readonly { path: string; name: string; folder: string }[],
+): { path: string; place: string }[] {
+  const taken = new Set<string>()
+  return pictures.map(({ path, name, folder }) => {
+    for (let number = 1; ; number++) {
+      const place = `${folderName(folder)}/${numbered(basename(name), number)}`
+      const key = place.normalize('NFC').toLowerCase()
+      if (taken.has(key)) continue
+      taken.add(key)
+      return { path, place }
+    }
+  })
+}
+
 /** @returns false when the picture is not there any more. */
 async function copyBeside(path: string, folder: string, name: string): Promise<boolean> {
-  const ending = extname(name)
-  const stem = name.slice(0, name.length - ending.length)
   for (let number = 1; ; number++) {
-    const target = join(folder, number === 1 ? name : `${stem} (${number})${ending}`)
+    const target = join(folder, numbered(name, number))
     try {
       await copyFile(path, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
       return true

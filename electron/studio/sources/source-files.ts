@@ -66,6 +66,13 @@ export async function packedContents(paths: readonly string[]): Promise<Contents
   return packed
 }
 
+/** What was dropped, without unpacking anything: single files only (no folder, no zip), and whether there is any file. */
+export async function glanceAt(paths: readonly string[]): Promise<{ loose: boolean; empty: boolean }> {
+  const kinds = await Promise.all(paths.map(kindOf))
+  const { done } = await listSource(paths).next()
+  return { loose: kinds.every((kind) => kind === 'file' || kind === null), empty: done === true }
+}
+
 export interface FileOptions extends WalkOptions {
   /** Zips are unpacked into folders in here. */
   into: string

@@ -145,7 +145,7 @@ describe('from training to taking the model away', () => {
       .waitFor()
     await bothThemesAreAccessible()
     await page.keyboard.press('n')
-    await page.getByRole('textbox', { name: 'What is it?' }).fill('something new')
+    await page.getByRole('combobox', { name: 'What is it?' }).fill('something new')
     await page.keyboard.press('Enter')
     await page.getByText(/label is now something new|Added to the project as something new/).waitFor()
     await goto('Pictures')

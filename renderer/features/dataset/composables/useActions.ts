@@ -66,7 +66,13 @@ export function useActions(
   const undo = (): Promise<boolean> =>
     notices.attempt(async () => {
       const { name } = await studio.labelling.undo({ projectId: projectId.value })
-      notices.push({ level: 'info', title: t('dataset.undone', { name: nameOf(name) }) })
+      // What undo leaves of it is not always nothing.
+      const words = `dataset.undoneWords.${name}`
+      notices.push({
+        level: 'info',
+        title: t('dataset.undone', { name: nameOf(name) }),
+        words: te(words) ? t(words) : undefined,
+      })
     })
   const redo = (): Promise<boolean> =>
     notices.attempt(async () => {
