@@ -186,15 +186,14 @@ describe('folders', () => {
   })
 
   it('say that they are done wherever the person is, and lead to the table', async () => {
-    const all = [...(await pictures('shell', 12)), ...(await pictures('mushroom', 12))]
+    const all = [...(await pictures('shell', 20)), ...(await pictures('mushroom', 20))]
     await choose(/Choose a folder/, await folderOf('evening', all))
-    await page.getByTestId('folder-table').getByRole('heading', { name: 'evening' }).waitFor()
     await goto('Pictures')
     await page.getByText('“evening” is looked through').waitFor()
     await take('notice')
     await page.getByRole('button', { name: 'Show the table' }).click()
     const table = page.getByTestId('folder-table')
     await table.getByRole('heading', { name: 'evening' }).waitFor()
-    await table.getByText('24 pictures').waitFor()
+    await table.getByText('40 pictures').waitFor()
   })
 })
