@@ -19,7 +19,7 @@ const SEED = 20_260
 const PICTURES = 56
 
 /** Large enough, and bare enough, for a small network to see. */
-const seen = { smallest: 0.88, hidden: 0.2 }
+const seen = { smallest: 0.92, hidden: 0.1 }
 const kinds: { label: string; posture: Posture; draw: (random: Random) => string }[] = [
   { label: 'feather', posture: { upright: false, reach: 1.2, ...seen }, draw: drawFeather },
   { label: 'leaf', posture: { upright: false, reach: 1.12, ...seen }, draw: drawLeaf },

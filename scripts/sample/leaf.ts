@@ -20,7 +20,7 @@ import {
 
 /** Drawn around (0, 0), about 200 units long. */
 export function drawLeaf(random: Random): string {
-  const tint = objectTint(random, [0, 0, 1, 2, 3, 4, 5])
+  const tint = objectTint(random, [0, 0, 1, 2, 3, 4, 5], 1)
   return chance(random, 0.26) ? palmate(random, tint) : pinnate(random, tint)
 }
 

@@ -79,7 +79,7 @@ const natural: readonly Tint[] = [
  * A colour of the object: mostly out of its own (indices into the shared ones), sometimes any.
  * @param share of its own ones
  */
-export function objectTint(random: Random, own: readonly number[], share = 0.82): Tint {
+export function objectTint(random: Random, own: readonly number[], share = 0.92): Tint {
   const base = chance(random, share) ? natural[pick(random, own)]! : pick(random, natural)
   return {
     h: base.h + random.normal(0, 7),

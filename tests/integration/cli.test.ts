@@ -101,7 +101,7 @@ describe('kestrel run with nothing but what comes with Kestrel', { timeout: 300_
     expect(result).toMatchObject({
       seed: 3,
       engine: 'onnx',
-      backbone: 'kestrel_small_128',
+      backbone: 'kestrel_small_160',
       recipe: 'head',
       classes: ['leaf', 'shell'],
       images: { read: 16, duplicates: 0 },

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isReserved } from '../../electron/cli/commands/distill.ts'
 import { copySample, kestrel, sampleFolder } from '../helpers/cli.ts'
 import type { CliOutcome } from '../helpers/cli.ts'
+import { bestSize } from '#trainer/distill/input-size.ts'
 import { tinyFeatureLength } from '../helpers/tiny-backbone.ts'
 import { tinyBackboneFolder } from '../helpers/training-studio.ts'
 import { withContents } from '../helpers/folders.ts'
@@ -59,8 +60,18 @@ describe('kestrel distill', () => {
     expect(report.agreement).toBeGreaterThan(0.8)
     // Whole pictures, shown larger than it has learned at: what agrees best is what it is written for.
     expect(report.sizes.map(({ size }) => size)).toEqual([64, 96])
-    const [best] = report.sizes.toSorted((a, b) => b.agreement - a.agreement)
-    expect(report.preprocessing.size).toEqual({ width: best!.size, height: best!.size })
+    const size = bestSize(report.sizes)!
+    expect(report.preprocessing.size).toEqual({ width: size, height: size })
+    expect(bestSize([])).toBeNull()
+    const tried = (...agreements: number[]) =>
+      agreements.map((agreement, i) => ({ size: 64 + 32 * i, agreement }))
+    expect(
+      [
+        [0.6, 0.65, 0.5],
+        [0.65, 0.651, 0.64],
+        [0.7, 0.6],
+      ].map((each) => bestSize(tried(...each))),
+    ).toEqual([96, 64, 64])
     expect(readFileSync(at('student', 'card.md'), 'utf8')).toContain(report.sha256)
 
     const added = await kestrel(['backbones', 'add', at('student', 'backbone.onnx'), '--json'], { env })

@@ -23,7 +23,7 @@ import { takingColour } from '../models/colour-input.ts'
 import { buildNetwork } from '../models/layers/build.ts'
 import { beginAs } from './begin.ts'
 import { DistillationGoal } from './distillation-goal.ts'
-import { agreementBySize } from './input-size.ts'
+import { agreementBySize, bestSize } from './input-size.ts'
 import { withEarlierLevels } from './levels.ts'
 import { standardise, teacherFeatures } from './teacher.ts'
 
@@ -104,7 +104,7 @@ export async function distillBackbone(
         },
         context,
       )
-      const best = sizes.toSorted((a, b) => b.agreement - a.agreement)[0]?.size ?? spec.input.width
+      const best = bestSize(sizes) ?? spec.input.width
       context.progress('writing', 0, 1)
       await writeFileWhole(request.studentTarget, writeOnnx(studentAt(spec.input.width)))
       const written = await writeBackbone(studentAt(best), specAt(best), request.target)

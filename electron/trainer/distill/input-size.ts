@@ -18,6 +18,19 @@ export interface AgreementAtSize {
   agreement: number
 }
 
+/** Differences below this are none. */
+const AS_WELL = 0.005
+
+/**
+ * The smallest of the sizes that do as well as any: fewer pixels take less time.
+ * @returns null without any size
+ */
+export function bestSize(sizes: readonly AgreementAtSize[]): number | null {
+  const most = Math.max(...sizes.map(({ agreement }) => agreement))
+  const good = sizes.filter(({ agreement }) => agreement > most - AS_WELL)
+  return good.length === 0 ? null : Math.min(...good.map(({ size }) => size))
+}
+
 /**
  * A student learns from parts of pictures, in which things are larger than in the whole ones it is used on: shown somewhat larger,
  * whole pictures look more like what it knows (Touvron et al. 2019, "Fixing the train-test resolution discrepancy"). How much
