@@ -150,6 +150,6 @@ function rowOf(picture: PictureRecord, labelIds: ReadonlySet<number>): PictureRo
 function stepsOf(project: OpenProject): Pick<Counts, 'undo' | 'redo'> {
   const history = project.use(createHistoryRepository)
   const step = (row: HistoryRow | undefined): Counts['undo'] =>
-    row === undefined ? null : { name: row.name, pictures: row.pictures }
+    row === undefined ? null : { step: row.step, name: row.name, pictures: row.pictures }
   return { undo: step(history.lastDone()), redo: step(history.firstUndone()) }
 }

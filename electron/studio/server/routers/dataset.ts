@@ -31,6 +31,6 @@ export const labellingRouter = (labelling: LabellingService) => ({
   exclude: os.labelling.exclude.handler(({ input }) => labelling.exclude(input.projectId, input.selection)),
   restore: os.labelling.restore.handler(({ input }) => labelling.restore(input.projectId, input.selection)),
   confirm: os.labelling.confirm.handler(({ input }) => labelling.confirm(input.projectId, input.selection)),
-  undo: os.labelling.undo.handler(({ input }) => labelling.undo(input.projectId)),
+  undo: os.labelling.undo.handler(({ input }) => labelling.undo(input.projectId, input.step)),
   redo: os.labelling.redo.handler(({ input }) => labelling.redo(input.projectId)),
 })
