@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { call, projectRef, window } from './base.ts'
+import { call, ok, projectRef, window } from './base.ts'
 import { splitNames } from './trainer.ts'
 
 export const pictureFilterSchema = z.object({
@@ -89,6 +89,8 @@ export const pictures = {
   /** Ids at positions [from, to) of a view, for Shift and lasso selections; at most 100,000. */
   ids: call.input(query.extend({ from: z.int().min(0), to: z.int().min(0) })).output(z.array(z.int())),
   get: call.input(projectRef.extend({ pictureId: z.int() })).output(pictureDetailSchema),
+  /** It was opened large, or beside what the model says of it. Counted where it is a test picture of the newest run. */
+  looked: call.input(projectRef.extend({ pictureId: z.int() })).output(ok),
 }
 
 /** Which pictures an action is for: ids, or a whole view except some. The page never has to hold 100,000 ids. */

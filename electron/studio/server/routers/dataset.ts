@@ -7,6 +7,10 @@ export const picturesRouter = (pictures: PicturesService) => ({
   window: os.pictures.window.handler(({ input }) => pictures.window(input)),
   ids: os.pictures.ids.handler(({ input }) => pictures.ids(input)),
   get: os.pictures.get.handler(({ input }) => pictures.get(input.projectId, input.pictureId)),
+  looked: os.pictures.looked.handler(({ input }) => {
+    pictures.looked(input.projectId, input.pictureId)
+    return { ok: true } as const
+  }),
 })
 
 export const labelsRouter = (labelling: LabellingService) => ({
