@@ -84,7 +84,7 @@ export function useActions(
       studio.labelling.restore({ projectId: projectId.value, selection: chosen }),
     )
 
-  /** X: excludes, or brings back what is excluded. */
+  /** Delete: excludes, or brings back what is excluded. */
   const excludeOrRestore = (): Promise<unknown> =>
     view.filter.show === 'excluded' || selection.current.value?.excluded ? restore() : exclude()
 
