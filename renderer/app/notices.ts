@@ -8,7 +8,12 @@ export interface Notice {
   level: 'info' | 'good' | 'warning' | 'error'
   title: string
   words?: string
-  action?: { label: string; run: () => void }
+  action?: {
+    label: string
+    run: () => void
+    /** The button is there as long as this is so. */
+    while?: () => boolean
+  }
 }
 
 const restMs = { info: 6_000, good: 6_000, warning: 14_000, error: 0 } as const

@@ -1,6 +1,8 @@
 export { useFormat, useTicking } from './useFormat.ts'
 export { useHotkeys, useHotkeyRegistry, useHotkeyListener } from './hotkeys.ts'
 export type { Hotkey } from './hotkeys.ts'
+export { useHistory } from './useHistory.ts'
+export type { History, Step } from './useHistory.ts'
 export { useProject } from './useProject.ts'
 export { jobShare, useJobs } from './useJobs.ts'
 export { labelColour } from './label-colour.ts'

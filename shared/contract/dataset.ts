@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { call, projectRef, window } from './base.ts'
+import { call, ok, projectRef, window } from './base.ts'
 import { splitNames } from './trainer.ts'
 
 export const pictureFilterSchema = z.object({
@@ -56,6 +56,13 @@ export const labelSchema = z.object({
 })
 export type Label = z.infer<typeof labelSchema>
 
+const stepSchema = z.object({
+  /** Which action it is; no other of the project ever has the same number. */
+  step: z.int(),
+  name: z.string(),
+  pictures: z.int(),
+})
+
 export const countsSchema = z.object({
   revision: z.int(),
   total: z.int(),
@@ -66,8 +73,9 @@ export const countsSchema = z.object({
   skippedFiles: z.int(),
   splits: z.object({ train: z.int(), val: z.int(), test: z.int(), none: z.int() }),
   labels: z.array(labelSchema),
-  undo: z.object({ name: z.string(), pictures: z.int() }).nullable(),
-  redo: z.object({ name: z.string(), pictures: z.int() }).nullable(),
+  /** The action that undo takes back, and the one that redo does again. */
+  undo: stepSchema.nullable(),
+  redo: stepSchema.nullable(),
 })
 export type Counts = z.infer<typeof countsSchema>
 
@@ -81,6 +89,8 @@ export const pictures = {
   /** Ids at positions [from, to) of a view, for Shift and lasso selections; at most 100,000. */
   ids: call.input(query.extend({ from: z.int().min(0), to: z.int().min(0) })).output(z.array(z.int())),
   get: call.input(projectRef.extend({ pictureId: z.int() })).output(pictureDetailSchema),
+  /** It was opened large, or beside what the model says of it. Counted where it is a test picture of the newest run. */
+  looked: call.input(projectRef.extend({ pictureId: z.int() })).output(ok),
 }
 
 /** Which pictures an action is for: ids, or a whole view except some. The page never has to hold 100,000 ids. */
@@ -90,7 +100,12 @@ export const selectionSchema = z.union([
 ])
 export type Selection = z.infer<typeof selectionSchema>
 
-const changed = z.object({ changed: z.int(), revision: z.int() })
+const changed = z.object({
+  changed: z.int(),
+  revision: z.int(),
+  /** What `undo` can be asked to take back; null when nothing changed, and after an undo. */
+  step: z.int().nullable(),
+})
 const labelName = z.string().min(1).max(200)
 
 export const labels = {
@@ -112,6 +127,9 @@ export const labelling = {
   restore: call.input(projectRef.extend({ selection: selectionSchema })).output(changed),
   /** "It is right": the label stays although the model says otherwise. */
   confirm: call.input(projectRef.extend({ selection: selectionSchema })).output(changed),
-  undo: call.input(projectRef).output(changed.extend({ name: z.string() })),
+  /** Takes back the latest action; with `step` only that one, and nothing when later ones came after it. */
+  undo: call
+    .input(projectRef.extend({ step: z.int().optional() }))
+    .output(changed.extend({ name: z.string() })),
   redo: call.input(projectRef).output(changed.extend({ name: z.string() })),
 }

@@ -190,6 +190,10 @@ export const runs = {
 export const evaluationParts = ['test', 'outOfFold'] as const
 export type EvaluationPart = (typeof evaluationParts)[number]
 
+/** Most certain first, or least certain first. */
+export const pictureOrders = ['surest', 'unsurest'] as const
+export type PictureOrder = (typeof pictureOrders)[number]
+
 const evaluationRowSchema = z.object({
   pictureId: z.int(),
   name: z.string(),
@@ -205,6 +209,8 @@ const evaluationRowSchema = z.object({
 })
 export type EvaluationRow = z.infer<typeof evaluationRowSchema>
 
+/** Became right, became wrong, wrong in another way; held against the label a picture has now. */
+export const flipKinds = ['fixed', 'broken', 'changed'] as const
 export const flipSchema = z.object({
   pictureId: z.int(),
   name: z.string(),
@@ -212,7 +218,9 @@ export const flipSchema = z.object({
   /** Label names said by run a and run b. */
   before: z.string(),
   after: z.string(),
-  kind: z.enum(['fixed', 'broken', 'changed']),
+  kind: z.enum(flipKinds),
+  excluded: z.boolean(),
+  confirmed: z.boolean(),
 })
 export type Flip = z.infer<typeof flipSchema>
 
@@ -223,14 +231,17 @@ export const evaluation = {
       pictures: z.int(),
       /** What a model that always says the most frequent class would get. */
       majorityAccuracy: z.number(),
-      /** Honesty about the test: how many test pictures were opened in Results, relabelled or excluded since the split. */
+      /**
+       * Honesty about the test: how many test pictures were looked at (their answer was shown, or they
+       * were opened large), and how many were relabelled or excluded since the split.
+       */
       testOpened: z.int(),
       testChanged: z.int(),
       /** "About n more pictures of this class should help most", or null. */
       advice: z.object({ classIndex: z.int(), words: z.string() }).nullable(),
     }),
   ),
-  /** Pictures of a cell, a row (predicted null), a column (true null) or all; most certain first. Opening test pictures is counted. */
+  /** Pictures of a cell, a row (predicted null), a column (true null) or all; by how certain the run was. Opening test pictures is counted. */
   pictures: call
     .input(
       runRef.extend({
@@ -238,14 +249,24 @@ export const evaluation = {
         trueClass: z.int().min(0).nullable(),
         predicted: z.int().min(0).nullable(),
         only: z.enum(['all', 'wrong', 'right']).default('all'),
+        order: z.enum(pictureOrders).default('surest'),
         ...window.shape,
       }),
     )
     .output(z.object({ total: z.int(), rows: z.array(evaluationRowSchema) })),
-  /** Which pictures flipped between two runs, on the pictures both have predicted. */
+  /**
+   * Which pictures flipped between two runs, on the pictures both have predicted; `kind` null lists all. Counts are of all
+   * that flipped. Listing test pictures is counted.
+   */
   flips: call
     .input(
-      projectRef.extend({ a: z.string(), b: z.string(), part: z.enum(evaluationParts), ...window.shape }),
+      projectRef.extend({
+        a: z.string(),
+        b: z.string(),
+        part: z.enum(evaluationParts),
+        kind: z.enum(flipKinds).nullable().default(null),
+        ...window.shape,
+      }),
     )
     .output(
       z.object({

@@ -27,6 +27,7 @@ export const errorCodes = [
   'name-taken',
   'nothing-to-undo',
   'nothing-to-redo',
+  'not-the-latest',
   // training
   'too-few-pictures',
   'too-few-classes',

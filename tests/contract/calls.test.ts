@@ -54,6 +54,7 @@ const calls: Record<string, { input?: unknown; code?: string | string[] }> = {
   'pictures.window': { input: { ...project, filter: {}, ...page }, code: 'project-not-found' },
   'pictures.ids': { input: { ...project, filter: {}, from: 0, to: 5 }, code: 'project-not-found' },
   'pictures.get': { input: { ...project, pictureId: 1 }, code: 'project-not-found' },
+  'pictures.looked': { input: { ...project, pictureId: 1 }, code: 'project-not-found' },
   'labels.create': { input: { ...project, name: 'x' }, code: 'project-not-found' },
   'labels.rename': { input: { ...project, labelId: 1, name: 'x' }, code: 'project-not-found' },
   'labels.recolour': { input: { ...project, labelId: 1, colour: 1 }, code: 'project-not-found' },

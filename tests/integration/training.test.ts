@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { StudioEvent } from '#shared/contract/system.ts'
+import { createTestLooksRepository } from '#studio/storage/test-looks-repository.ts'
 import { drawnFolder } from '../helpers/drawn-pictures.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
@@ -146,7 +147,53 @@ describe('a head on a frozen backbone', () => {
     })
     expect(flips.compared).toBe(75)
     expect(flips.rows.length).toBe(flips.fixed + flips.broken + flips.changed)
+    const window = { projectId, a: stale!.runId, b: runId, offset: 0, limit: 100 }
+    const changed = await studio.client.evaluation.flips({ ...window, part: 'outOfFold', kind: 'changed' })
+    expect(changed).toMatchObject({ fixed: flips.fixed, broken: flips.broken, changed: flips.changed })
+    expect(changed.rows).toEqual(flips.rows.filter(({ kind }) => kind === 'changed'))
     await studio.client.labelling.undo({ projectId })
+  })
+
+  it('counts who sees what two runs say of test pictures, and who opens one large', async () => {
+    const [newest, first] = await studio.client.runs.list({ projectId })
+    const { runId } = newest!
+    const opened = async (): Promise<number> =>
+      (await studio.client.evaluation.summary({ projectId, runId, part: 'test' })).testOpened
+    const looks = studio.registry.get(projectId).use(createTestLooksRepository)
+    looks.clear()
+    const view = { projectId, sort: 'added', offset: 0, limit: 100 } as const
+    const { rows: tests } = await studio.client.pictures.window({
+      ...view,
+      filter: { split: 'test', show: 'active' },
+    })
+    const { rows: learned } = await studio.client.pictures.window({
+      ...view,
+      filter: { split: 'train', show: 'active' },
+    })
+    expect(await opened()).toBe(0)
+    await studio.client.pictures.looked({ projectId, pictureId: learned[0]!.id })
+    expect(await opened()).toBe(0)
+    await studio.client.pictures.looked({ projectId, pictureId: tests[0]!.id })
+    await studio.client.pictures.looked({ projectId, pictureId: tests[0]!.id })
+    expect(await opened()).toBe(1)
+
+    // A run that always says another label than the first one did flips every test picture.
+    looks.clear()
+    const window = { projectId, a: first!.runId, b: runId, part: 'test', limit: 100 } as const
+    studio.registry
+      .get(projectId)
+      .db.sql.prepare(
+        `UPDATE predictions AS later SET predicted = (
+           SELECT (earlier.predicted + 1) % 3 FROM predictions AS earlier
+           WHERE earlier.run_id = ? AND earlier.part = later.part AND earlier.picture_id = later.picture_id)
+         WHERE run_id = ? AND part = 'test'`,
+      )
+      .run(first!.runId, runId)
+    const { rows } = await studio.client.evaluation.flips({ ...window, offset: 0, limit: 4 })
+    expect(rows.length).toBe(4)
+    expect(await opened()).toBe(4)
+    await studio.client.evaluation.flips({ ...window, offset: 4 })
+    expect(await opened()).toBe(15)
   })
 
   it('shows in the grid what the newest training says against the labels', async () => {

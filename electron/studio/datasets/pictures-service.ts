@@ -13,6 +13,8 @@ import { createImportsRepository } from '../storage/imports-repository.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createPicturesRepository } from '../storage/pictures-repository.ts'
 import type { PictureRecord } from '../storage/pictures-repository.ts'
+import { createRunsRepository } from '../storage/runs-repository.ts'
+import { createTestLooksRepository } from '../storage/test-looks-repository.ts'
 import { createAlikeFinder } from './alike.ts'
 import { createPictureViews } from './picture-views.ts'
 
@@ -34,6 +36,8 @@ export interface PicturesService {
     to: number
   }): number[]
   get(projectId: string, pictureId: number): PictureDetail
+  /** It was opened large, or beside what the model says: counted where it is a test picture of the newest run. */
+  looked(projectId: string, pictureId: number): void
   /** @throws KestrelError not-found */
   record(project: OpenProject, pictureId: number): PictureRecord
 }
@@ -120,6 +124,13 @@ export function createPicturesService({ registry }: { registry: ProjectRegistry 
         alike: alike.find(project, picture),
       }
     },
+    looked(projectId, pictureId) {
+      const project = registry.get(projectId)
+      if (record(project, pictureId).split !== 'test') return
+      // Folders may have named test pictures before there is a run: looking at those spoils no figure.
+      if (project.use(createRunsRepository).all().length === 0) return
+      if (project.use(createTestLooksRepository).opened([pictureId])) project.announce('runs')
+    },
     record,
   }
 }
@@ -150,6 +161,6 @@ function rowOf(picture: PictureRecord, labelIds: ReadonlySet<number>): PictureRo
 function stepsOf(project: OpenProject): Pick<Counts, 'undo' | 'redo'> {
   const history = project.use(createHistoryRepository)
   const step = (row: HistoryRow | undefined): Counts['undo'] =>
-    row === undefined ? null : { name: row.name, pictures: row.pictures }
+    row === undefined ? null : { step: row.step, name: row.name, pictures: row.pictures }
   return { undo: step(history.lastDone()), redo: step(history.firstUndone()) }
 }

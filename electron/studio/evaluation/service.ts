@@ -29,6 +29,12 @@ interface PartRef {
 
 export type EvaluationService = ReturnType<typeof createEvaluationService>
 
+/** The page that says how often was looked hears of it. */
+function countLooks(project: OpenProject, rows: readonly { pictureId: number }[]): void {
+  const looks = project.use(createTestLooksRepository)
+  if (looks.opened(rows.map(({ pictureId }) => pictureId))) project.announce('runs')
+}
+
 /** Stored predictions never change once written: what is derived from them may be kept. */
 const MOST_KEPT = 20
 
@@ -99,20 +105,17 @@ export function createEvaluationService({ registry }: { registry: ProjectRegistr
       const { total, rows } = project
         .use(createPredictionsRepository)
         .window(runId, storedPart(project, run, part), filter, { offset, limit })
-      if (part === 'test' && rows.length > 0) {
-        const looks = project.use(createTestLooksRepository)
-        const before = looks.sums().opened
-        looks.opened(rows.map(({ pictureId }) => pictureId))
-        if (looks.sums().opened !== before) project.announce('runs')
-      }
+      if (part === 'test') countLooks(project, rows)
       return { total, rows }
     },
 
+    /** Says what two runs answered for test pictures, which is looking at them, too. */
     flips({
       projectId,
       a,
       b,
       part,
+      kind = null,
       offset,
       limit,
     }: {
@@ -120,6 +123,7 @@ export function createEvaluationService({ registry }: { registry: ProjectRegistr
       a: string
       b: string
       part: EvaluationPart
+      kind?: Flip['kind'] | null
       offset: number
       limit: number
     }): { compared: number; fixed: number; broken: number; changed: number; rows: Flip[] } {
@@ -145,10 +149,18 @@ export function createEvaluationService({ registry }: { registry: ProjectRegistr
       const truth = (pictureId: number): string | null =>
         names.get(pictures.find(pictureId)?.labelId ?? -1) ?? null
       const { flips, ...counts } = compareAnswers({ before: answersOf(a), after: answersOf(b), truth })
-      const rows = flips.slice(offset, offset + limit).map((flip): Flip => {
+      const asked = kind === null ? flips : flips.filter((flip) => flip.kind === kind)
+      const rows = asked.slice(offset, offset + limit).map((flip): Flip => {
         const picture = pictures.find(flip.pictureId)
-        return { ...flip, name: picture?.name ?? '', labelId: picture?.labelId ?? null }
+        return {
+          ...flip,
+          name: picture?.name ?? '',
+          labelId: picture?.labelId ?? null,
+          excluded: picture?.excluded ?? false,
+          confirmed: picture?.confirmed ?? false,
+        }
       })
+      if (part === 'test') countLooks(project, rows)
       return { ...counts, rows }
     },
   }

@@ -4,7 +4,7 @@ import type { JobContext, JobRunner } from '../jobs/job-runner.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import type { ProjectDatabase } from '../storage/database.ts'
 import { createHistoryRepository } from '../storage/history-repository.ts'
-import type { HistoryRepository } from '../storage/history-repository.ts'
+import type { HistoryRepository, HistoryRow } from '../storage/history-repository.ts'
 import { createLabellingRepository } from '../storage/labelling-repository.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createProjectRepository } from '../storage/project-repository.ts'
@@ -43,6 +43,8 @@ export interface Changed {
   /** Pictures (for actions on labels: pictures that carry them) that are different now. */
   changed: number
   revision: number
+  /** What undo can be asked to take back; null when nothing changed, and after an undo. */
+  step: number | null
 }
 
 export interface Plan {
@@ -98,17 +100,20 @@ export function createActions({ registry, jobs, sizes = sliceSizes }: LabellingP
       const tools = project.use(createTools)
       const { name, result } = tools.db.transaction(() => {
         const { changes, pictures, name = as } = plan(tools)
-        if (changes.length === 0) return { name, result: { changed: 0, revision: project.revision() } }
+        if (changes.length === 0)
+          return { name, result: { changed: 0, revision: project.revision(), step: null } }
         return { name, result: begin(project, { as: 'do', entry: null, name, pictures, changes }) }
       })
       return goOn(project, name, result)
     })
 
-  const step = (projectId: string, as: 'undo' | 'redo'): Promise<Changed & { name: string }> =>
+  /** @param only the step to take back; refused when it is not the latest */
+  const step = (projectId: string, as: 'undo' | 'redo', only?: number): Promise<Changed & { name: string }> =>
     whenSettled(projectId, async (project) => {
       const tools = project.use(createTools)
       const { name, result } = tools.db.transaction(() => {
         const entry = as === 'undo' ? tools.history.lastDone() : tools.history.firstUndone()
+        if (only !== undefined && entry?.step !== only) throw notTheLatest(tools.history.find(only))
         if (!entry) throw nothingTo(as)
         const { name, pictures } = entry
         const changes = changesSchema.parse(JSON.parse(as === 'undo' ? entry.backward : entry.forward))
@@ -138,15 +143,19 @@ export function createActions({ registry, jobs, sizes = sliceSizes }: LabellingP
   ): Changed {
     const { history } = project.use(createTools)
     const backward = JSON.stringify(back)
-    if (entry === null) history.push({ name, pictures, forward: JSON.stringify(changes), backward })
+    let step: number | null = null
+    if (entry === null) step = history.push({ name, pictures, forward: JSON.stringify(changes), backward })
     else if (as === 'undo') history.markUndone(entry, backward)
-    else history.markDone(entry, backward)
-    return { changed: pictures, revision: project.nextRevision() }
+    else {
+      history.markDone(entry, backward)
+      step = history.lastDone()?.step ?? null
+    }
+    return { changed: pictures, revision: project.nextRevision(), step }
   }
 
   /** @throws KestrelError what ended it; nothing is lost then, it is finished before the next action. */
   async function runLong(project: OpenProject, unfinished: Unfinished): Promise<Changed> {
-    let result: Changed = { changed: 0, revision: project.revision() }
+    let result: Changed = { changed: 0, revision: project.revision(), step: null }
     const { id } = jobs.start({
       kind: 'label',
       projectId: project.projectId,
@@ -225,4 +234,19 @@ function nothingTo(direction: 'undo' | 'redo'): KestrelError {
   return direction === 'undo'
     ? new KestrelError('nothing-to-undo', 'There is nothing to undo.')
     : new KestrelError('nothing-to-redo', 'There is nothing to redo.')
+}
+
+/** Taking back another action than the one that was named would be a silent loss. */
+function notTheLatest(asked: HistoryRow | undefined): KestrelError {
+  const gone = asked === undefined || asked.undone === 1
+  return new KestrelError(
+    'not-the-latest',
+    gone ? 'This was taken back already.' : 'Other changes were made after this one.',
+    {
+      kept: 'Nothing was undone.',
+      remedy: gone
+        ? 'Redo does again what was taken back last.'
+        : 'Undo takes back the latest change first; go on until this one is reached.',
+    },
+  )
 }

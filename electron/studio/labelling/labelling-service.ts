@@ -32,8 +32,11 @@ export interface LabellingService {
   mergeLabels(projectId: string, from: number, into: number): Promise<Changed>
   removeLabel(projectId: string, labelId: number): Promise<Changed>
   reorderLabels(projectId: string, labelIds: readonly number[]): Promise<Changed>
-  /** @throws KestrelError nothing-to-undo */
-  undo(projectId: string): Promise<Changed & { name: string }>
+  /**
+   * @param only takes back that step and no other
+   * @throws KestrelError nothing-to-undo, not-the-latest
+   */
+  undo(projectId: string, only?: number): Promise<Changed & { name: string }>
   /** @throws KestrelError nothing-to-redo */
   redo(projectId: string): Promise<Changed & { name: string }>
   /** Finishes what a studio that died left half-way. */
@@ -154,7 +157,7 @@ export function createLabellingService(ports: LabellingPorts): LabellingService 
         )
         return { pictures: 0, changes }
       }),
-    undo: (projectId) => step(projectId, 'undo'),
+    undo: (projectId, only) => step(projectId, 'undo', only),
     redo: (projectId) => step(projectId, 'redo'),
     resume,
     settled,

@@ -1,3 +1,4 @@
+import type { PictureOrder } from '#shared/contract/training.ts'
 import type { SplitName } from '#shared/contract/trainer.ts'
 import type { ProjectDatabase } from './database.ts'
 
@@ -40,6 +41,8 @@ export interface PredictionFilter {
   trueClass: number | null
   predicted: number | null
   only: 'all' | 'wrong' | 'right'
+  /** Most certain first where it is not said. */
+  order?: PictureOrder
 }
 
 interface CellQuery {
@@ -49,11 +52,17 @@ interface CellQuery {
   predicted: number | null
 }
 
+const directionOf = (order: PictureOrder | undefined): string =>
+  order === 'unsurest' ? 'confidence' : 'confidence DESC'
+
 /**
  * A cell and a row are short ranges of the index `predictions_by_cell`; a column and "all" walk over the part. None
  * fetches a row of the table, with its probabilities.
  */
-export function cellSql({ trueClass, predicted, only }: PredictionFilter): { count: string; rows: string } {
+export function cellSql({ trueClass, predicted, only, order }: PredictionFilter): {
+  count: string
+  rows: string
+} {
   const conditions = [
     'run_id = @run AND part = @part',
     trueClass === null ? '' : 'true_class = @trueClass',
@@ -64,7 +73,7 @@ export function cellSql({ trueClass, predicted, only }: PredictionFilter): { cou
   return {
     count: `SELECT count(*) ${from}`,
     rows: `SELECT picture_id, true_class, predicted, confidence ${from}
-      ORDER BY confidence DESC, picture_id LIMIT @limit OFFSET @offset`,
+      ORDER BY ${directionOf(order)}, picture_id LIMIT @limit OFFSET @offset`,
   }
 }
 
@@ -103,10 +112,10 @@ export function createPredictionsRepository({ sql, transaction }: ProjectDatabas
       JOIN pictures p ON p.id = x.picture_id
       JOIN runs r ON r.id = @run
       JOIN dataset_items i ON i.version_id = r.version_id AND i.picture_id = x.picture_id
-      ORDER BY x.confidence DESC, x.picture_id`),
+      ORDER BY x.${directionOf(filter.order)}, x.picture_id`),
   })
   function cellOf(filter: PredictionFilter): ReturnType<typeof prepareCell> {
-    const key = `${filter.trueClass === null} ${filter.predicted === null} ${filter.only}`
+    const key = `${filter.trueClass === null} ${filter.predicted === null} ${filter.only} ${filter.order}`
     const known = statements.get(key) ?? prepareCell(filter)
     statements.set(key, known)
     return known
@@ -135,7 +144,6 @@ export function createPredictionsRepository({ sql, transaction }: ProjectDatabas
     },
     /** [picture, predicted class] by picture id. */
     answers: (runId: string, part: StoredPart) => answers.all(runId, part),
-    /** Most certain first. */
     window(
       runId: string,
       part: StoredPart,

@@ -17,10 +17,13 @@ export function createTestLooksRepository({ sql, transaction }: ProjectDatabase)
     'SELECT picture_id AS id, opened, changed FROM test_looks WHERE opened > 0 OR changed > 0 ORDER BY picture_id',
   )
   return {
-    opened(ids: Iterable<number>): void {
+    /** @returns whether one of them had not been opened before */
+    opened(ids: Iterable<number>): boolean {
+      const before = sums.get()?.opened
       transaction(() => {
         for (const id of ids) add.run(id, 1, 0)
       })
+      return sums.get()?.opened !== before
     },
     /** @param by 1 for a change, -1 when it is undone. */
     changed(ids: Iterable<number>, by: 1 | -1): void {

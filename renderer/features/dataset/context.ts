@@ -16,7 +16,7 @@ function createDataset() {
   const rows = usePictureRows(project.projectId, shown.view)
   const selection = useSelection(rows, shown.view)
   const actions = useActions(project.projectId, rows, selection, shown.view)
-  const labelActions = useLabelActions(project.projectId, actions.undo)
+  const labelActions = useLabelActions(project.projectId)
   const drag = useLabelDrag()
   const revealed = createEventHook<number>()
 

@@ -3,7 +3,7 @@ import { computed, toValue } from 'vue'
 import type { MaybeRefOrGetter } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { useRoute, useRouter } from 'vue-router'
-import type { EvaluationPart, Run } from '#shared/contract/training.ts'
+import type { EvaluationPart, Flip, Run } from '#shared/contract/training.ts'
 import { queryKeys, useStudio } from '../../client/index.ts'
 
 /** Runs of a project, newest first. */
@@ -36,6 +36,31 @@ export function useEvaluation(
         part: toValue(part),
       }),
     placeholderData: (previous) => previous,
+    // Looks and changes of test pictures are counted in other steps, too.
+    staleTime: 0,
+  })
+}
+
+/** The first pictures of a kind that two runs answer differently, with how many there are of each kind. */
+export function useFlips(
+  projectId: MaybeRefOrGetter<string>,
+  runs: () => { a: Run; b: Run; part: EvaluationPart },
+  kind: Flip['kind'],
+  limit: number,
+) {
+  const studio = useStudio()
+  return useQuery({
+    key: () => {
+      const { a, b, part } = runs()
+      return queryKeys.part(toValue(projectId), 'runs', 'flips', a.runId, b.runId, part, kind)
+    },
+    query: () => {
+      const { a, b, part } = runs()
+      const window = { projectId: toValue(projectId), offset: 0, limit }
+      return studio.evaluation.flips({ ...window, a: a.runId, b: b.runId, part, kind })
+    },
+    // They are held against the labels pictures have now.
+    staleTime: 0,
   })
 }
 

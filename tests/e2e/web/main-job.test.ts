@@ -150,7 +150,7 @@ describe('from training to taking the model away', () => {
     await page.getByText(/label is now something new|Added to the project as something new/).waitFor()
     await goto('Pictures')
     await page.getByText('something new').first().waitFor()
-    await page.keyboard.press('z')
+    await page.keyboard.press('Control+z')
   })
 
   it('answers for a dropped file and for a pasted picture', async () => {

@@ -73,7 +73,7 @@ const labelOf = async (index: number): Promise<string | undefined> =>
   (await tile(index).getAttribute('aria-label'))?.split(', ').at(-1)
 const pictureAt = (index: number): Promise<string | null> => tile(index).getAttribute('data-picture')
 /** Undoes until a label's count is what it was: tests leave the project as they found it. */
-const undo = (): Promise<void> => page.keyboard.press('z')
+const undo = (): Promise<void> => page.keyboard.press('Control+z')
 
 /**
  * How far the middle of each drawn tile is from the middle of that picture's own thumbnail, largest difference of a
@@ -142,14 +142,14 @@ describe('the grid', () => {
     const own = await farthestFromThumbnail()
     expect(own).toBeLessThan(6)
     await tile(0).click()
-    await page.keyboard.press('x')
+    await page.keyboard.press('Delete')
     await page.getByText('One picture excluded').waitFor()
     await page.getByRole('button', { name: /^Excluded/ }).click()
     await expect.poll(shown).toBe(1)
     await expect.poll(drawnTiles).toBe(1)
     await expect.poll(farthestFromThumbnail).toBeGreaterThan(100)
     await page.keyboard.press('Control+a')
-    await page.keyboard.press('x')
+    await page.keyboard.press('Delete')
     await page.getByRole('button', { name: /^All pictures/ }).click()
     await expect.poll(shown).toBe(36)
     await expect.poll(farthestFromThumbnail).toBeLessThan(6)
@@ -207,7 +207,7 @@ describe('the grid', () => {
 })
 
 describe('labelling', () => {
-  test('a digit gives a label and goes on; Z undoes, Shift+Z does it again', async () => {
+  test('a digit gives a label and goes on; Ctrl+Z undoes, Ctrl+Shift+Z does it again', async () => {
     await tile(0).click()
     await page.keyboard.press('2')
     await expect.poll(() => labelCount('leaf')).toBe(13)
@@ -216,7 +216,7 @@ describe('labelling', () => {
     await undo()
     await expect.poll(() => labelCount('leaf')).toBe(12)
     await expect.poll(() => labelOf(0)).toBe('feather')
-    await page.keyboard.press('Shift+Z')
+    await page.keyboard.press('Control+Shift+Z')
     await expect.poll(() => labelCount('leaf')).toBe(13)
     await undo()
     await expect.poll(() => labelCount('leaf')).toBe(12)
@@ -229,7 +229,7 @@ describe('labelling', () => {
     await page.keyboard.press('Enter')
     await expect.poll(() => labelCount('mushroom')).toBe(13)
     await tile(3).click()
-    await page.keyboard.press('l')
+    await page.keyboard.press('F2')
     await page.getByRole('combobox', { name: 'Which label?' }).fill('pine cone')
     await page.keyboard.press('Enter')
     await expect.poll(() => labelCount('pine cone')).toBe(1)
@@ -238,6 +238,43 @@ describe('labelling', () => {
     await undo()
     await expect.poll(() => labelCount('mushroom')).toBe(12)
     await expect.poll(() => labelRow('pine cone').count()).toBe(0)
+  })
+
+  test('every name can be typed, whatever it begins with', async () => {
+    const names = ['zebra', 'xylophone', 'nest', 'lichen', 'iris', 'Zucchini']
+    for (const name of names) {
+      await tile(4).click()
+      await page.keyboard.type(name.slice(0, 1))
+      await page.getByRole('combobox', { name: 'Which label?' }).waitFor()
+      await page.keyboard.type(name.slice(1))
+      expect(await page.getByRole('combobox', { name: 'Which label?' }).inputValue()).toBe(name)
+      await page.keyboard.press('Enter')
+      await expect.poll(() => labelCount(name)).toBe(1)
+      await expect.poll(() => labelOf(4)).toBe(name)
+    }
+    expect(await shown()).toBe(36)
+    for (const name of names.toReversed()) {
+      await undo()
+      await undo()
+      await expect.poll(() => labelRow(name).count()).toBe(0)
+    }
+    await expect.poll(() => labelOf(4)).toBe('feather')
+  })
+
+  test('Undo in a notice takes back what the notice tells of, and nothing that came later', async () => {
+    await tile(0).click()
+    await page.keyboard.press('Delete')
+    const notice = page.getByRole('region', { name: 'Messages' }).locator('.notice', { hasText: 'excluded' })
+    await notice.getByRole('button', { name: 'Undo' }).waitFor()
+    await tile(1).click()
+    await page.keyboard.press('2')
+    await expect.poll(() => labelCount('leaf')).toBe(13)
+    await expect.poll(() => notice.getByRole('button', { name: 'Undo' }).count()).toBe(0)
+    await undo()
+    await expect.poll(() => labelCount('leaf')).toBe(12)
+    await notice.getByRole('button', { name: 'Undo' }).click()
+    await page.getByText('Undone: excluding').waitFor()
+    await expect.poll(shown).toBe(36)
   })
 
   test('a selection is dragged onto a label', async () => {
@@ -256,16 +293,16 @@ describe('labelling', () => {
     await expect.poll(() => labelCount('leaf')).toBe(12)
   })
 
-  test('X excludes; the excluded are kept and restored', async () => {
+  test('Delete excludes; the excluded are kept and restored', async () => {
     await tile(0).click()
     await tile(2).click({ modifiers: ['Shift'] })
-    await page.keyboard.press('x')
+    await page.keyboard.press('Delete')
     await page.getByText('3 pictures excluded').waitFor()
     await expect.poll(shown).toBe(33)
     await page.getByRole('button', { name: /^Excluded/ }).click()
     await expect.poll(shown).toBe(3)
     await page.keyboard.press('Control+a')
-    await page.keyboard.press('x')
+    await page.keyboard.press('Delete')
     await page.getByText('Nothing is excluded').waitFor()
     await page.getByRole('button', { name: /^All pictures/ }).click()
     await expect.poll(shown).toBe(36)
@@ -319,7 +356,7 @@ describe('labels', () => {
     await page.getByRole('button', { name: 'Merge', exact: true }).click()
     await expect.poll(() => labelCount('leaf')).toBe(24)
     expect(await labelRow('feather').count()).toBe(0)
-    await page.keyboard.press('z')
+    await page.keyboard.press('Control+z')
     await expect.poll(() => labelCount('feather')).toBe(12)
   })
 
@@ -369,9 +406,9 @@ describe('looking', () => {
     const inspector = page.getByRole('complementary', { name: 'About the picture' })
     await inspector.getByText('finds/feather').waitFor()
     await inspector.getByText('feather', { exact: true }).waitFor()
-    await page.keyboard.press('i')
+    await page.keyboard.press('Control+i')
     await expect.poll(() => inspector.count()).toBe(0)
-    await page.keyboard.press('i')
+    await page.keyboard.press('Control+i')
     await inspector.waitFor()
   })
 
@@ -421,7 +458,7 @@ describe.each(['light', 'dark'] as const)('for everyone, %s', (theme) => {
   })
   test('typing a label, keys, menus', async () => {
     await tile(0).click()
-    await page.keyboard.press('l')
+    await page.keyboard.press('F2')
     await page.getByRole('combobox', { name: 'Which label?' }).waitFor()
     expect(await accessibilityProblems(page)).toEqual([])
     await page.keyboard.press('Escape')

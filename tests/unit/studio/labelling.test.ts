@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { StudioEvent } from '#shared/contract/system.ts'
 import type { Selection } from '#shared/contract/dataset.ts'
 import { isOver } from '#shared/jobs/job.ts'
@@ -83,15 +83,36 @@ describe('actions', () => {
     const { service, state, project, events } = opened()
     const before = state()
     const done = await service.assign('p', { ids: [1, 2, 3, 4, 999] }, 2)
-    expect(done).toEqual({ changed: 3, revision: 1 })
+    expect(done).toEqual({ changed: 3, revision: 1, step: expect.any(Number) })
     expect(events.at(-1)).toMatchObject({ type: 'changed', revision: 1, what: ['pictures', 'labels'] })
-    expect(await service.assign('p', { ids: [2] }, 2)).toEqual({ changed: 0, revision: 1 })
-    expect(await service.undo('p')).toEqual({ name: 'assign', changed: 3, revision: 2 })
+    expect(await service.assign('p', { ids: [2] }, 2)).toEqual({ changed: 0, revision: 1, step: null })
+    expect(await service.undo('p')).toEqual({ name: 'assign', changed: 3, revision: 2, step: null })
     expect(state()).toEqual(before)
     expect(project.revision()).toBe(2)
     expect(await codeOf(() => service.undo('p'))).toBe('nothing-to-undo')
     await service.redo('p')
     expect(await codeOf(() => service.redo('p'))).toBe('nothing-to-redo')
+  })
+
+  test('undo that names a step takes back that one or nothing', async () => {
+    const { service, state } = opened()
+    const excluded = await service.exclude('p', { ids: [1, 2] })
+    const relabelled = await service.assign('p', { ids: [3] }, 2)
+    const both = state()
+    expect(await codeOf(() => service.undo('p', excluded.step!))).toBe('not-the-latest')
+    expect(state()).toEqual(both)
+    expect((await service.undo('p', relabelled.step!)).name).toBe('assign')
+    expect((await service.undo('p', excluded.step!)).name).toBe('exclude')
+    // It is undone already; a new action in its place is another one, whatever the clock says.
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(0)
+    onTestFinished(() => clock.mockRestore())
+    const later = await service.confirm('p', { ids: [4] })
+    expect(later.step).toBeGreaterThan(excluded.step!)
+    expect(await codeOf(() => service.undo('p', excluded.step!))).toBe('not-the-latest')
+    expect((await service.undo('p', later.step!)).name).toBe('confirm')
+    // Done again it is the latest, and can be named again.
+    expect((await service.redo('p')).step).toBe(later.step)
+    expect((await service.undo('p', later.step!)).name).toBe('confirm')
   })
 
   test('a view as selection, except some', async () => {
@@ -199,13 +220,13 @@ describe('actions on very many pictures', () => {
   test('are a job with progress, change everything before they resolve, and are one step to undo', async () => {
     const { service, state, events, project } = opened(undefined, tinySizes)
     const before = state()
-    expect(await service.assign('p', all, 2)).toEqual({ changed: 22, revision: 1 })
+    expect(await service.assign('p', all, 2)).toMatchObject({ changed: 22, revision: 1 })
     expect(state().pictures.every(([, labelId]) => labelId === 2)).toBe(true)
     const jobs = jobsOf(events)
     expect(jobs.at(-1)).toMatchObject({ kind: 'label', state: 'done', done: 22, total: 22 })
     expect(events.at(-1)).toMatchObject({ type: 'job' })
     expect(events.filter(({ type }) => type === 'changed')).toHaveLength(1)
-    expect(await service.undo('p')).toEqual({ name: 'assign', changed: 22, revision: 2 })
+    expect(await service.undo('p')).toMatchObject({ name: 'assign', changed: 22, revision: 2 })
     expect(state()).toEqual(before)
     expect(project.revision()).toBe(2)
     expect(await codeOf(() => service.undo('p'))).toBe('nothing-to-undo')

@@ -162,6 +162,7 @@ describe('predictions', () => {
       predictions.window('r1', 'test', { ...all, ...filter }, page).rows.map(({ pictureId }) => pictureId)
     expect(ids({})).toEqual([4, 3, 2, 1])
     expect(ids({}, { offset: 1, limit: 2 })).toEqual([3, 2])
+    expect(ids({ order: 'unsurest' })).toEqual([1, 2, 3, 4])
     expect(ids({ trueClass: 1 })).toEqual([3, 1])
     expect(ids({ predicted: 0 })).toEqual([2, 1])
     expect(ids({ trueClass: 0, predicted: 1 })).toEqual([4])
@@ -178,6 +179,7 @@ describe('predictions', () => {
   it.each([
     [{ trueClass: 1, predicted: 0 }, 'run_id=? AND part=? AND true_class=? AND predicted=?'],
     [{ trueClass: 1 }, 'run_id=? AND part=? AND true_class=?'],
+    [{ trueClass: 1, order: 'unsurest' as const }, 'run_id=? AND part=? AND true_class=?'],
     [{ predicted: 1 }, 'run_id=? AND part=?'],
     [{}, 'run_id=? AND part=?'],
   ])('are found through the index alone: %o', (filter, terms) => {

@@ -7,6 +7,10 @@ export const picturesRouter = (pictures: PicturesService) => ({
   window: os.pictures.window.handler(({ input }) => pictures.window(input)),
   ids: os.pictures.ids.handler(({ input }) => pictures.ids(input)),
   get: os.pictures.get.handler(({ input }) => pictures.get(input.projectId, input.pictureId)),
+  looked: os.pictures.looked.handler(({ input }) => {
+    pictures.looked(input.projectId, input.pictureId)
+    return { ok: true } as const
+  }),
 })
 
 export const labelsRouter = (labelling: LabellingService) => ({
@@ -31,6 +35,6 @@ export const labellingRouter = (labelling: LabellingService) => ({
   exclude: os.labelling.exclude.handler(({ input }) => labelling.exclude(input.projectId, input.selection)),
   restore: os.labelling.restore.handler(({ input }) => labelling.restore(input.projectId, input.selection)),
   confirm: os.labelling.confirm.handler(({ input }) => labelling.confirm(input.projectId, input.selection)),
-  undo: os.labelling.undo.handler(({ input }) => labelling.undo(input.projectId)),
+  undo: os.labelling.undo.handler(({ input }) => labelling.undo(input.projectId, input.step)),
   redo: os.labelling.redo.handler(({ input }) => labelling.redo(input.projectId)),
 })

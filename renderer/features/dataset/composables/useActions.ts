@@ -3,22 +3,28 @@ import type { Ref } from 'vue'
 import type { PictureRow, Selection } from '#shared/contract/dataset.ts'
 import { useNotices } from '../../../app/notices.ts'
 import { useStudio } from '../../../client/index.ts'
-import { useFormat } from '../../../composables/index.ts'
+import { useFormat, useHistory } from '../../../composables/index.ts'
+import type { Step } from '../../../composables/index.ts'
 import type { PictureRows } from './usePictureRows.ts'
 import type { PictureSelection } from './useSelection.ts'
 import type { View } from './useView.ts'
 
-/** What a person does with pictures. Shown at once, kept by the studio, undone with Z. */
+interface Done extends Step {
+  changed: number
+}
+
+/** What a person does with pictures. Shown at once, kept by the studio; every one of these can be undone. */
 export function useActions(
   projectId: Ref<string>,
   rows: PictureRows,
   selection: PictureSelection,
   view: View,
 ) {
-  const { t, te } = useI18n()
+  const { t } = useI18n()
   const studio = useStudio()
   const notices = useNotices()
   const { count } = useFormat()
+  const { undo, redo, undoOf } = useHistory()
 
   const concerns = (target: Selection): ((row: PictureRow) => boolean) => {
     if ('ids' in target) {
@@ -34,71 +40,51 @@ export function useActions(
     target: Selection | null,
     change: Partial<PictureRow>,
     leavesView: boolean,
-    call: (selection: Selection) => Promise<{ changed: number }>,
-  ): Promise<number | null> {
+    call: (selection: Selection) => Promise<Done>,
+  ): Promise<Done | null> {
     if (!target) return null
     const hit = concerns(target)
     const single = 'ids' in target && target.ids.length === 1 && target.ids[0] === selection.current.value?.id
     rows.patch((row) => (hit(row) ? { ...row, ...change } : row))
     if (single) selection.advance()
     else if (leavesView || !('ids' in target)) selection.clear()
-    let changed: number | null = null
+    let done: Done | null = null
     const well = await notices.attempt(async () => {
-      changed = (await call(target)).changed
+      done = await call(target)
     })
     // What was shown too early is put right by asking again.
     if (!well) rows.refresh()
-    return changed
+    return done
   }
 
   const labelFiltered = (labelId: number | null): boolean =>
     view.filter.label !== undefined && view.filter.label !== (labelId ?? 'none')
 
-  const assign = (labelId: number | null, target = selection.forCall()): Promise<number | null> =>
+  const assign = (labelId: number | null, target = selection.forCall()): Promise<Done | null> =>
     act(target, { labelId }, labelFiltered(labelId), (chosen) =>
       studio.labelling.assign({ projectId: projectId.value, selection: chosen, labelId }),
     )
 
-  /** Actions have keys; what they are called is the page's. */
-  const nameOf = (key: string): string =>
-    t(te(`dataset.action.${key}`) ? `dataset.action.${key}` : 'dataset.action.other')
-
-  const undo = (): Promise<boolean> =>
-    notices.attempt(async () => {
-      const { name } = await studio.labelling.undo({ projectId: projectId.value })
-      // What undo leaves of it is not always nothing.
-      const words = `dataset.undoneWords.${name}`
-      notices.push({
-        level: 'info',
-        title: t('dataset.undone', { name: nameOf(name) }),
-        words: te(words) ? t(words) : undefined,
-      })
-    })
-  const redo = (): Promise<boolean> =>
-    notices.attempt(async () => {
-      const { name } = await studio.labelling.redo({ projectId: projectId.value })
-      notices.push({ level: 'info', title: t('dataset.redone', { name: nameOf(name) }) })
-    })
-
   async function exclude(target = selection.forCall()): Promise<void> {
-    const changed = await act(target, { excluded: true }, view.filter.show !== 'all', (chosen) =>
+    const done = await act(target, { excluded: true }, view.filter.show !== 'all', (chosen) =>
       studio.labelling.exclude({ projectId: projectId.value, selection: chosen }),
     )
-    if (!changed) return
+    if (!done?.changed) return
+    const { changed } = done
     notices.push({
       level: 'info',
       title: t('dataset.excludedNotice', { n: count(changed) }, changed),
       words: t('dataset.excludedWords', changed),
-      action: { label: t('dataset.undo'), run: () => void undo() },
+      action: undoOf(done),
     })
   }
 
-  const restore = (target = selection.forCall()): Promise<number | null> =>
+  const restore = (target = selection.forCall()): Promise<Done | null> =>
     act(target, { excluded: false }, view.filter.show === 'excluded', (chosen) =>
       studio.labelling.restore({ projectId: projectId.value, selection: chosen }),
     )
 
-  /** X: excludes, or brings back what is excluded. */
+  /** Delete: excludes, or brings back what is excluded. */
   const excludeOrRestore = (): Promise<unknown> =>
     view.filter.show === 'excluded' || selection.current.value?.excluded ? restore() : exclude()
 

@@ -1,8 +1,12 @@
 import { useEventListener } from '@vueuse/core'
 import { useI18n } from 'vue-i18n'
 import { useHotkeyRegistry, useHotkeys } from '../../../composables/index.ts'
-import { nameOfPress } from '../../../composables/hotkeys.ts'
 import type { Dataset } from '../context.ts'
+
+/** A letter that is meant as text, capital or not; the right Alt key writes some of them. */
+const typesLetter = (event: KeyboardEvent): boolean =>
+  /^\p{L}\p{M}*$/u.test(event.key) &&
+  (event.getModifierState('AltGraph') || !(event.ctrlKey || event.metaKey || event.altKey))
 
 const digits = ['1', '2', '3', '4', '5', '6', '7', '8', '9']
 
@@ -15,6 +19,12 @@ export function usePictureKeys(dataset: Dataset, focusSearch: () => void): void 
   const last = (): number => (rows.total.value ?? 0) - 1
   const anything = (): boolean => last() >= 0
   const target = (): boolean => selection.forCall() !== null
+  /**
+   * Letters belong to the names of labels while there is a picture to give one to: a letter that did something else would
+   * do it to whoever types the name of a label that begins with it.
+   */
+  const typing = (): boolean =>
+    selection.count.value > 0 || (dataset.previewOpen.value && selection.current.value !== undefined)
   const clampIndex = (index: number): number => Math.max(0, Math.min(last(), index))
 
   function go(index: number, extending = false): void {
@@ -80,26 +90,37 @@ export function usePictureKeys(dataset: Dataset, focusSearch: () => void): void 
       },
     },
     { keys: ['0'], words: t('dataset.keyZero'), when: target, run: () => actions.assign(null) },
-    { keys: ['l'], words: t('dataset.keyType'), when: target, run: () => (dataset.picking.value = '') },
     {
-      keys: ['x', 'delete', 'backspace'],
-      show: ['x', 'delete'],
+      keys: ['f2'],
+      show: ['a–z', 'f2'],
+      words: t('dataset.keyType'),
+      when: target,
+      run: () => (dataset.picking.value = ''),
+    },
+    {
+      keys: ['delete', 'backspace'],
+      show: ['delete'],
       words: t('dataset.keyExclude'),
       when: target,
       run: () => actions.excludeOrRestore(),
     },
-    { keys: ['z', 'mod+z'], show: ['z'], words: t('dataset.keyUndo'), run: () => actions.undo() },
+    { keys: ['mod+z'], words: t('dataset.keyUndo'), run: () => actions.undo() },
     {
-      keys: ['shift+z', 'mod+shift+z', 'mod+y'],
-      show: ['shift+z'],
+      keys: ['mod+shift+z', 'mod+y'],
+      show: ['mod+shift+z'],
       words: t('dataset.keyRedo'),
       run: () => actions.redo(),
     },
-    { keys: ['n'], words: t('dataset.keyNew'), run: () => (dataset.namingLabel.value = true) },
+    {
+      keys: ['n'],
+      words: t('dataset.keyNew'),
+      when: () => !typing(),
+      run: () => (dataset.namingLabel.value = true),
+    },
     { keys: ['mod+a'], words: t('dataset.keyAll'), when: anything, run: () => selection.everything() },
     { keys: ['/', 'mod+f'], show: ['/'], words: t('dataset.keySearch'), run: focusSearch },
     {
-      keys: ['i'],
+      keys: ['mod+i'],
       words: t('dataset.keyInspector'),
       run: () => void (dataset.inspectorOpen.value = !dataset.inspectorOpen.value),
     },
@@ -115,11 +136,11 @@ export function usePictureKeys(dataset: Dataset, focusSearch: () => void): void 
     },
   ])
 
-  // Any other letter begins a label's name. After the bindings above, which say so by preventing the default.
+  // A letter begins a label's name. After the bindings above, which say so by preventing the default.
   useEventListener(window, 'keydown', (event) => {
     if (event.defaultPrevented || event.isComposing || registry.sheetOpen || dataset.picking.value !== null)
       return
-    if (!/^\p{L}$/u.test(nameOfPress(event)) || !target()) return
+    if (!typesLetter(event) || !typing()) return
     const at = event.target
     if (
       at instanceof HTMLElement &&

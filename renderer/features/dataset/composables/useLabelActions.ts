@@ -3,13 +3,15 @@ import type { Ref } from 'vue'
 import type { Label } from '#shared/contract/dataset.ts'
 import { useNotices } from '../../../app/notices.ts'
 import { useStudio } from '../../../client/index.ts'
+import { useHistory } from '../../../composables/index.ts'
+import type { Step } from '../../../composables/index.ts'
 
 /** What a person does with labels. Every one of these can be undone. */
-export function useLabelActions(projectId: Ref<string>, undo: () => unknown) {
+export function useLabelActions(projectId: Ref<string>) {
   const { t } = useI18n()
   const studio = useStudio()
   const notices = useNotices()
-  const undoAction = { label: t('dataset.undo'), run: () => void undo() }
+  const { undoOf } = useHistory()
 
   /** @returns the new label's id, or null when it did not work */
   async function create(name: string): Promise<number | null> {
@@ -26,28 +28,37 @@ export function useLabelActions(projectId: Ref<string>, undo: () => unknown) {
   const recolour = (label: Label, colour: number): Promise<boolean> =>
     notices.attempt(() => studio.labels.recolour({ projectId: projectId.value, labelId: label.id, colour }))
 
+  /** @returns null when it did not work; that was said */
+  async function attempt(call: () => Promise<Step>): Promise<Step | null> {
+    let step: Step | null = null
+    await notices.attempt(async () => {
+      step = await call()
+    })
+    return step
+  }
+
   async function merge(from: Label, into: Label): Promise<void> {
-    const well = await notices.attempt(() =>
+    const merged = await attempt(() =>
       studio.labels.merge({ projectId: projectId.value, from: from.id, into: into.id }),
     )
-    if (!well) return
+    if (!merged) return
     notices.push({
       level: 'info',
       title: t('dataset.merged', { from: from.name, into: into.name }),
-      action: undoAction,
+      action: undoOf(merged),
     })
   }
 
   async function remove(label: Label): Promise<void> {
-    const well = await notices.attempt(() =>
+    const removed = await attempt(() =>
       studio.labels.remove({ projectId: projectId.value, labelId: label.id }),
     )
-    if (!well) return
+    if (!removed) return
     notices.push({
       level: 'info',
       title: t('dataset.deletedLabel', { name: label.name }),
       words: label.pictures > 0 ? t('dataset.deletedLabelWords') : undefined,
-      action: undoAction,
+      action: undoOf(removed),
     })
   }
 

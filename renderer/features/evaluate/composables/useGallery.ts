@@ -1,29 +1,63 @@
 import { ref, shallowRef, toValue, watch } from 'vue'
 import type { MaybeRefOrGetter } from 'vue'
-import type { EvaluationPart, EvaluationRow } from '#shared/contract/training.ts'
+import type { EvaluationPart, EvaluationRow, Flip, PictureOrder } from '#shared/contract/training.ts'
 import { useStudio } from '../../../client/index.ts'
 
-/** Which pictures of a run are shown: a cell, a row (`predicted` null), a column (`trueClass` null). */
-export interface GalleryPlace {
+/** Pictures of a run: a cell, a row (`predicted` null), a column (`trueClass` null). */
+export interface CellPlace {
+  kind: 'cell'
   runId: string
   part: EvaluationPart
   trueClass: number | null
   predicted: number | null
 }
+/** Pictures that two runs answer differently. */
+export interface FlipPlace {
+  kind: 'flips'
+  a: string
+  b: string
+  part: EvaluationPart
+  flip: Flip['kind']
+}
+/** Which pictures are shown. */
+export type GalleryPlace = CellPlace | FlipPlace
+
+/** What of a place is shown, and in which order; means nothing for flips. */
+export interface GalleryView {
+  only: 'all' | 'wrong'
+  order: PictureOrder
+}
+
+export type GalleryRow = EvaluationRow | Flip
 
 const batch = 60
 
-/** Pictures of a cell, most certain first, a batch at a time. Stale answers of an earlier place are dropped. */
+/** Pictures of a place, a batch at a time. Stale answers of an earlier place are dropped. */
 export function useGallery(
   projectId: MaybeRefOrGetter<string>,
   place: MaybeRefOrGetter<GalleryPlace | null>,
+  view: MaybeRefOrGetter<GalleryView>,
 ) {
   const studio = useStudio()
-  const rows = shallowRef<EvaluationRow[]>([])
+  const rows = shallowRef<GalleryRow[]>([])
   const total = ref(0)
   const loading = ref(false)
   const error = shallowRef<unknown>(null)
   let generation = 0
+
+  async function ask(
+    at: GalleryPlace,
+    offset: number,
+    limit: number,
+  ): Promise<{ total: number; rows: GalleryRow[] }> {
+    const window = { projectId: toValue(projectId), part: at.part, offset, limit }
+    if (at.kind === 'cell') {
+      const { runId, trueClass, predicted } = at
+      return studio.evaluation.pictures({ ...window, runId, trueClass, predicted, ...toValue(view) })
+    }
+    const flips = await studio.evaluation.flips({ ...window, a: at.a, b: at.b, kind: at.flip })
+    return { total: flips[at.flip], rows: flips.rows }
+  }
 
   async function load(offset: number, limit: number): Promise<void> {
     const at = toValue(place)
@@ -32,14 +66,7 @@ export function useGallery(
     loading.value = true
     error.value = null
     try {
-      const only = at.trueClass === null || at.predicted === null ? 'wrong' : 'all'
-      const page = await studio.evaluation.pictures({
-        projectId: toValue(projectId),
-        ...at,
-        only,
-        offset,
-        limit,
-      })
+      const page = await ask(at, offset, limit)
       if (mine !== generation) return
       total.value = page.total
       rows.value = offset === 0 ? page.rows : [...rows.value, ...page.rows]
@@ -56,7 +83,7 @@ export function useGallery(
     total.value = 0
     return load(0, batch)
   }
-  watch(() => JSON.stringify(toValue(place)), start, { immediate: true })
+  watch(() => JSON.stringify([toValue(place), toValue(view)]), start, { immediate: true })
 
   return {
     rows,

@@ -2,6 +2,9 @@ import { useElementSize } from '@vueuse/core'
 import { computed, toValue } from 'vue'
 import type { MaybeRefOrGetter, Ref } from 'vue'
 
+/** How long a tilted name may be, px. */
+export const topLength = 120
+
 /** Sizes of the matrix in pixels: fitted to the width it has, or by the person's zoom. */
 export function useMatrixSize(
   frame: Readonly<Ref<HTMLElement | null>>,

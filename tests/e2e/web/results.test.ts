@@ -1,0 +1,217 @@
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { drawnFolder, drawPictures } from '../../helpers/drawn-pictures.ts'
+import { withContents } from '../../helpers/folders.ts'
+import { tinyBackboneFolder, trainingStudio } from '../../helpers/training-studio.ts'
+import { expectAccessibleInBothThemes, goToStep, inTheme, launchBrowser, startStudio } from './studio.ts'
+import type { RunningStudio } from './studio.ts'
+
+/** Results of trainings that were made beforehand: three labels in two runs, and a hundred and twenty labels. */
+let place: string
+let browser: Browser
+let studio: RunningStudio
+let page: Page
+
+beforeAll(async () => {
+  place = await mkdtemp(join(tmpdir(), 'kestrel-results-'))
+  const home = join(place, 'home')
+  const made = await trainingStudio(home, await tinyBackboneFolder(join(place, 'backbones')))
+  const shapes = await made.projectOf(
+    await drawnFolder(join(place, 'shapes'), { classes: 3, count: 30, seed: 3 }),
+    'Shapes',
+  )
+  await made.train(shapes)
+  await made.train(shapes, { seed: 2, folds: 3 })
+  const many = await made.projectOf(await manyLabels(join(place, 'many')), 'Many')
+  await made.train(many, { folds: 2 })
+  await made.close()
+
+  browser = await launchBrowser()
+  studio = await startStudio(browser, { home })
+})
+afterAll(async () => {
+  await studio?.close()
+  await browser?.close()
+  await rm(place, withContents)
+})
+
+async function manyLabels(folder: string): Promise<string> {
+  for (const { path, label } of await drawPictures(folder, { classes: 120, count: 4, seed: 5 })) {
+    const into = join(folder, `Very long species name number ${label + 1}`)
+    await mkdir(into, { recursive: true })
+    await rename(path, join(into, basename(path)))
+  }
+  return folder
+}
+
+async function openResults(name: string): Promise<void> {
+  page = await studio.open()
+  await page
+    .getByRole('button', { name: new RegExp(name) })
+    .first()
+    .click()
+  await goToStep(page, 'Results')
+  await page.getByTestId('accuracy').waitFor()
+}
+/** What the window shows, where pictures of it are asked for. */
+async function keep(name: string): Promise<void> {
+  const folder = process.env['KESTREL_TEST_PICTURES']
+  if (!folder) return
+  for (const theme of ['light', 'dark'] as const) {
+    await inTheme(page, theme)
+    await page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
+  }
+  await inTheme(page, 'light')
+}
+
+const gallery = () => page.getByTestId('gallery')
+const tiles = () => gallery().locator('.pictures li')
+const said = async (): Promise<number[]> =>
+  (await gallery().locator('.says').allInnerTexts()).map((text) => Number(/(\d+) %/.exec(text)?.[1]))
+
+describe('two runs', () => {
+  beforeAll(async () => {
+    await openResults('Shapes')
+  })
+
+  test('a test picture opened large in Pictures is counted, a small one is not', async () => {
+    await page.getByText('No test picture has been looked at').waitFor()
+    await goToStep(page, 'Pictures')
+    await page.getByRole('combobox', { name: 'Split' }).click()
+    await page.getByRole('option', { name: 'Test' }).click()
+    await page.locator('[data-index="0"][data-picture]').click()
+    await goToStep(page, 'Results')
+    const looks = page.getByTestId('test-looks')
+    await looks.getByText(/No test picture|looked at: 1\./).waitFor()
+    const before = (await looks.innerText()).includes('looked at: 1.') ? 1 : 0
+    await goToStep(page, 'Pictures')
+    await page.getByRole('combobox', { name: 'Split' }).click()
+    await page.getByRole('option', { name: 'Test' }).click()
+    await page.locator('[data-index="0"][data-picture]').click()
+    await page.keyboard.press('Space')
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('ArrowRight')
+    await page.getByText('Picture 3 of').waitFor()
+    await page.keyboard.press('Escape')
+    await goToStep(page, 'Results')
+    await looks.getByText(/looked at: 3\./).waitFor()
+    expect(before).toBeLessThanOrEqual(1)
+  })
+
+  test('a label opens all its pictures, least certain first, and its mistakes on their own', async () => {
+    await page.getByRole('button', { name: 'Training pictures' }).click()
+    await page.getByTestId('accuracy').waitFor()
+    const table = page.getByRole('region', { name: 'Each label' })
+    const row = table.locator('tbody tr').first()
+    const label = await row.locator('.unseen').innerText()
+    const support = Number(await row.locator('td').last().innerText())
+    await row.getByRole('button').click()
+    await gallery()
+      .getByRole('heading', { name: `All that are ${label}` })
+      .waitFor()
+    await gallery().getByText(`${support} pictures`, { exact: true }).waitFor()
+    await expect.poll(() => tiles().count()).toBe(support)
+    const shares = await said()
+    expect(shares).toEqual(shares.toSorted((a, b) => a - b))
+    const chip = gallery().getByRole('button', { name: /^Only mistakes/ })
+    const wrong = Number(/\d+/.exec(await chip.innerText())?.[0])
+    expect(await gallery().getByText('mistake', { exact: true }).count()).toBe(wrong)
+    await keep('gallery')
+    await chip.click()
+    await gallery()
+      .getByRole('heading', { name: `${label}, taken for something else` })
+      .waitFor()
+    await expect.poll(() => tiles().count()).toBe(wrong)
+    const surest = await said()
+    expect(surest).toEqual(surest.toSorted((a, b) => b - a))
+    await page.getByTestId('confusion-matrix').locator('.top').first().click()
+    await gallery()
+      .getByRole('heading', { name: /^All that are called/ })
+      .waitFor()
+  })
+
+  test('Undo says what it undid, redo does it again, and a notice takes back its own step only', async () => {
+    await tiles().first().getByRole('button').click()
+    await page.keyboard.press('Delete')
+    const notice = page.getByRole('region', { name: 'Messages' }).locator('.notice', { hasText: 'excluded' })
+    await notice.getByRole('button', { name: 'Undo' }).waitFor()
+    await tiles().nth(1).getByRole('button').click()
+    await page.keyboard.press('k')
+    await page.getByText('Noted: the label is right').waitFor()
+    await expect.poll(() => notice.getByRole('button', { name: 'Undo' }).count()).toBe(0)
+    await page.keyboard.press('Control+z')
+    await page.getByText('Undone: keeping as it is').waitFor()
+    await page.keyboard.press('Control+Shift+z')
+    await page.getByText('Done again: keeping as it is').waitFor()
+    await page.keyboard.press('Control+z')
+    await page.keyboard.press('Control+z')
+    await page.getByText('Undone: excluding').waitFor()
+    await expect.poll(() => gallery().getByText('excluded', { exact: true }).count()).toBe(0)
+  })
+
+  test('stand side by side with the figures of the part that is shown, and their flips open to be mended', async () => {
+    await page.getByRole('combobox', { name: 'Compare with' }).click()
+    await page.getByRole('option', { name: /^Run 1/ }).click()
+    const compare = page.getByTestId('compare')
+    const figures = page.getByTestId('compare-figures')
+    // 75 training pictures, not the 15 of the test.
+    await expect.poll(() => figures.getByRole('cell', { name: '75', exact: true }).count()).toBe(2)
+    await figures.getByRole('row', { name: /macro F1/ }).waitFor()
+    const shown = /(\d+) % right/.exec(await page.getByTestId('accuracy').innerText())?.[1]
+    expect(await figures.getByRole('row', { name: /^Right/ }).innerText()).toContain(shown)
+    const labels = page.getByTestId('compare-labels').locator('tbody tr')
+    expect(await labels.count()).toBe(3)
+    await keep('compare')
+    const group = compare.locator('section').first()
+    const heading = await group.getByRole('heading').innerText()
+    const [, kind, total] = /^(.+) · (\d+)$/.exec(heading.trim())!
+    await group.locator('li button').first().click()
+    await gallery().getByRole('heading', { name: kind! }).waitFor()
+    await gallery()
+      .getByText(/from run 1 to run 2/)
+      .waitFor()
+    await expect.poll(() => tiles().count()).toBe(Number(total))
+    await gallery().getByText('one chosen').waitFor()
+    await expectAccessibleInBothThemes(page)
+    await page.keyboard.press('k')
+    await page.getByText('Noted: the label is right').last().waitFor()
+    await page.keyboard.press('Control+z')
+    await keep('flips')
+  })
+})
+
+describe('a hundred and twenty labels that begin alike', () => {
+  test('are told apart, and no column of their figures is cut', async () => {
+    await openResults('Many')
+    await page.getByRole('button', { name: 'Training pictures' }).click()
+    const table = page.getByRole('region', { name: 'Each label' })
+    await table.locator('tbody tr').nth(119).waitFor()
+    const overflow = await table.evaluate((region) => region.scrollWidth - region.clientWidth)
+    expect(overflow).toBe(0)
+    for (const names of [
+      table.locator('tbody .cut'),
+      page.getByTestId('confusion-matrix').locator('.side .cut'),
+      page.getByTestId('confusion-matrix').locator('.top .cut'),
+    ]) {
+      const shown = await names.allTextContents()
+      expect(new Set(shown).size).toBe(120)
+      // None is cut again by the width it has.
+      expect(
+        await names.evaluateAll(
+          (all) => all.filter((each) => each.scrollWidth > each.clientWidth + 1).length,
+        ),
+      ).toBe(0)
+    }
+    await page
+      .getByRole('button', { name: 'Very long species name number 17', exact: true })
+      .first()
+      .waitFor()
+    await keep('many')
+    await table.scrollIntoViewIfNeeded()
+    await keep('many-table')
+    await expectAccessibleInBothThemes(page)
+  })
+})
