@@ -28,7 +28,7 @@ export const overview = `Kestrel Studio on the command line: folders of pictures
 
 KESTREL_HOME moves the folder for settings, backbones and logs.
 KESTREL_BACKBONES names a folder with backbones to use.
-Exit codes: 0 done, 1 failed (with the reason), 2 wrong usage, 130 interrupted.`
+Exit codes: 0 done, 1 failed (with the reason), 2 wrong usage, 130 interrupted (Ctrl+C, or SIGINT, SIGTERM, SIGHUP).`
 
 export const topics: Record<CommandName, string> = {
   run: `kestrel run FOLDER --out DIR [options]
