@@ -24,7 +24,7 @@ export const overview = `Kestrel Studio on the command line: folders of pictures
   kestrel backbones                 networks that already know pictures
 
   kestrel COMMAND --help            the options of a command
-  kestrel --version
+  kestrel --version                 also with --json, as all answers but those of serve
 
 KESTREL_HOME moves the folder for settings, backbones and logs.
 KESTREL_BACKBONES names a folder with backbones to use.
