@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +27,23 @@ describe('kestrel without work', () => {
     const help = await kestrel(['run', '--help'], { env })
     expect(help.code).toBe(0)
     expect(help.stdout).toContain('--test-folder')
+  })
+
+  it('answers with one JSON document where that is asked for', async () => {
+    const document = async (...args: string[]): Promise<unknown> => {
+      const { code, stdout } = await kestrel(args, { env })
+      expect(code).toBe(0)
+      return JSON.parse(stdout)
+    }
+    const version: unknown = expect.stringMatching(/^\d+\.\d+\.\d+$/)
+    expect(await document('--version', '--json')).toEqual({ kestrel: version })
+    const help: unknown = expect.stringContaining('kestrel run FOLDER --out DIR')
+    for (const args of [
+      ['--help', '--json'],
+      ['--json', '--help'],
+      ['run', '--json', '--help'],
+    ])
+      expect(await document(...args)).toEqual({ help })
   })
 
   it('answers wrong usage with one line and exit code 2', async () => {
@@ -157,6 +174,48 @@ describe('kestrel run with nothing but what comes with Kestrel', { timeout: 300_
     const into = await kestrel(['predict', leaf, '--model', at('project'), '--sort-into', leaf], { env })
     expect(into).toMatchObject({ code: 1, stdout: '' })
     expect(into.stderr).toContain('lies among the pictures')
+  })
+
+  it('counts a picture of a test folder inside the folder once, and tests on it', async () => {
+    copySample(at('nested'), ['leaf', 'shell'], 8)
+    for (const label of ['leaf', 'shell'])
+      for (const name of readdirSync(join(at('nested'), label)).slice(0, 3)) {
+        mkdirSync(join(at('nested'), 'hold-out', label), { recursive: true })
+        renameSync(join(at('nested'), label, name), join(at('nested'), 'hold-out', label, name))
+      }
+    writeFileSync(join(at('nested'), 'hold-out', 'leaf', 'broken.jpg'), 'not a picture')
+    const args = ['run', at('nested'), '--out', at('nested-project'), '--json']
+    const tests = ['--test-folder', join(at('nested'), 'hold-out')]
+    // Twice: the second run looks through folders that it knows.
+    for (const run of [1, 2]) {
+      const { code, stdout } = await kestrel([...args, ...tests], { env })
+      expect(code, `run ${run}`).toBe(0)
+      const { images, split, classes, metrics } = runResultSchema.parse(JSON.parse(stdout))
+      expect(images).toMatchObject({ read: 16, duplicates: 0, skipped: [{ file: 'leaf/broken.jpg' }] })
+      expect(classes).toEqual(['leaf', 'shell'])
+      expect(split.test).toBe(6)
+      expect(split.train + split.val).toBe(10)
+      expect(metrics.test?.per_class.map(({ support }) => support)).toEqual([3, 3])
+    }
+  })
+
+  it('says in words for the command line that a folder has no pictures, or no labels', async () => {
+    mkdirSync(at('empty'))
+    const empty = await kestrel(['run', at('empty'), '--out', at('empty-project'), '--json'], { env })
+    expect(empty.code).toBe(1)
+    const words =
+      'There are no pictures there. Name a folder with pictures in it; its sub-folders name the labels.'
+    expect(empty.stderr).toContain(words)
+    expect(errorSchema.parse(JSON.parse(empty.stdout)).error).toMatchObject({
+      ...{ code: 'too-few-pictures', message: words },
+    })
+    mkdirSync(at('texts'))
+    writeFileSync(join(at('texts'), 'text.jpg'), 'not a picture')
+    const texts = await kestrel(['run', at('texts'), '--out', at('texts-project')], { env })
+    expect(texts.code).toBe(1)
+    expect(texts.stderr).toMatch(
+      /1 file could not be read:\n {2}text\.jpg: .*\nThere are no pictures there\./,
+    )
   })
 
   it('keeps what was read when it is interrupted during the import', async () => {

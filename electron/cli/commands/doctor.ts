@@ -37,6 +37,7 @@ export async function doctor(_command: DoctorCommand, context: CliContext): Prom
           .filter(({ state }) => state === 'broken')
           .map(({ id, detail }) => `✗ ${id}: ${detail ?? 'broken'}`),
         `User data: ${home} (${gigabytes(free)} free)`,
+        `Logs: ${logsFolder(home)}`,
         ...Object.entries(hello.versions).map(([name, own]) => `  ${name} ${own}`),
       ].join('\n'),
     )
