@@ -67,6 +67,20 @@ describe('kestrel without work', () => {
     expect(errorSchema.parse(JSON.parse(json.stdout)).error.code).toBe('model-unreadable')
   })
 
+  it('leaves nothing behind, and says no more than the error, when it ends while its trainer starts', async () => {
+    const [pictures, out, temporary] = ['some', 'some-project', 'temporary'].map((name) => join(folder, name))
+    copySample(pictures!, ['leaf'], 1)
+    for (const each of [out!, temporary!]) mkdirSync(each)
+    // What tells that there will be cached features, for which the trainer starts at once.
+    writeFileSync(join(out!, 'project.db'), '')
+    const args = ['run', pictures!, '--out', out!, '--backbone', 'nope']
+    // Until all that was started has let go of stderr.
+    const { code, stderr } = await kestrel(args, { env: { ...env, TMPDIR: temporary! } })
+    expect(code).toBe(1)
+    expect(stderr).toBe('There is no backbone "nope". "kestrel backbones" lists those that can be had.\n')
+    expect(readdirSync(temporary!)).toEqual([])
+  })
+
   it('doctor says what works here', async () => {
     const { code, stdout } = await kestrel(['doctor', '--json'], { env })
     expect(code).toBe(0)
