@@ -162,6 +162,11 @@ export function createBackboneService(ports: BackboneServicePorts) {
   return {
     list,
 
+    /** Ids that everybody's Kestrel knows; all others come from files and folders of the person's own. */
+    async publicIds(): Promise<ReadonlySet<string>> {
+      return new Set([...catalogue, ...(await builtInEntries())].map(({ id }) => id))
+    },
+
     /** The id of the backbone to take when the person does not choose; null: there is none, train on the pixels. */
     async recommended(): Promise<string | null> {
       return (await list()).find(({ state }) => state === 'ready')?.id ?? null
