@@ -120,8 +120,8 @@ Compares the gradient of every layer, activation, loss and penalty with central 
 NAME: only those whose name contains it. ENGINE: reference (64 bits, when left out) or onnx (32 bits).`,
   predict: `kestrel predict PATH… --model EXPORT_OR_PROJECT [options]
 
-Says what the pictures show. PATH is a picture or a folder. The model is the folder of an ONNX export, or a project
-(its newest finished run).
+Says what the pictures show. PATH is a picture or a folder. The model is the folder of an export, ONNX or TensorFlow.js,
+or a project (its newest finished run).
 
   --model M          folder of an export or a project
   --csv F            a table: file, label, confidence, unsure and every label's probability ("-": to stdout)

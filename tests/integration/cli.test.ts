@@ -17,6 +17,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, withContents))
 
+const saidSchema = z.object({
+  pictures: z.array(z.object({ probabilities: z.record(z.string(), z.number()).optional() })),
+})
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
 
 describe('kestrel without work', () => {
@@ -123,7 +126,7 @@ describe('kestrel run with nothing but what comes with Kestrel', { timeout: 300_
     copySample(at('pictures'), ['leaf', 'shell'], 8)
     writeFileSync(join(at('pictures'), 'leaf', 'broken.jpg'), 'not a picture')
     const { code, stdout, stderr } = await kestrel(
-      ['run', at('pictures'), '--out', at('project'), '--export', 'onnx', '--seed', '3', '--json'],
+      ['run', at('pictures'), '--out', at('project'), '--export', 'onnx,tfjs', '--seed', '3', '--json'],
       { env },
     )
     expect(stderr).toContain('Computing features')
@@ -188,6 +191,38 @@ describe('kestrel run with nothing but what comes with Kestrel', { timeout: 300_
     const into = await kestrel(['predict', leaf, '--model', at('project'), '--sort-into', leaf], { env })
     expect(into).toMatchObject({ code: 1, stdout: '' })
     expect(into.stderr).toContain('lies among the pictures')
+  })
+
+  it('predicts with either export, and both answer alike', async () => {
+    const { exports } = runResultSchema.parse(
+      JSON.parse(readFileSync(join(at('project'), 'result.json'), 'utf8')),
+    )
+    const answers: Record<string, number>[][] = []
+    for (const format of ['onnx', 'tfjs']) {
+      const { path } = exports.find((made) => made.format === format)!
+      const said = await kestrel(['predict', at('pictures'), '--model', path, '--json'], { env })
+      expect(said).toMatchObject({ code: 0, stderr: expect.not.stringContaining('TensorFlow') })
+      const { pictures } = saidSchema.parse(JSON.parse(said.stdout))
+      answers.push(pictures.flatMap(({ probabilities }) => (probabilities ? [probabilities] : [])))
+    }
+    const [onnx, tfjs] = answers
+    expect(onnx).toHaveLength(16)
+    expect(tfjs).toHaveLength(16)
+    onnx!.forEach((probabilities, row) => {
+      for (const [label, value] of Object.entries(probabilities))
+        expect(Math.abs(tfjs![row]![label]! - value)).toBeLessThan(1e-3)
+    })
+
+    const { path } = exports.find(({ format }) => format === 'tfjs')!
+    cpSync(path, at('cut-off'), { recursive: true })
+    const [weights] = readdirSync(at('cut-off')).filter((name) => name.endsWith('.bin'))
+    writeFileSync(
+      join(at('cut-off'), weights!),
+      readFileSync(join(at('cut-off'), weights!)).subarray(0, 1000),
+    )
+    const cut = await kestrel(['predict', at('pictures'), '--model', at('cut-off')], { env })
+    expect(cut).toMatchObject({ code: 1, stdout: '' })
+    expect(cut.stderr).toContain('could not be loaded by TensorFlow.js')
   })
 
   it('counts a picture of a test folder inside the folder once, and tests on it', async () => {
