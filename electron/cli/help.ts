@@ -27,7 +27,7 @@ export const overview = `Kestrel Studio on the command line: folders of pictures
   kestrel --version                 also with --json, as all answers but those of serve
 
 KESTREL_HOME moves the folder for settings, backbones and logs.
-KESTREL_BACKBONES names a folder with backbones to use.
+KESTREL_BACKBONES names a folder with backbones to use: ONNX and Keras files, folders of TensorFlow.js layers.
 Exit codes: 0 done, 1 failed (with the reason), 2 wrong usage, 130 interrupted (Ctrl+C, or SIGINT, SIGTERM, SIGHUP).`
 
 export const topics: Record<CommandName, string> = {
@@ -144,7 +144,8 @@ only. Ctrl+C ends it.
 Lists engines (and why one cannot be used), backbones, versions, folders and free disk space.`,
   backbones: `kestrel backbones [list | get ID | add FILE] [--json]
 
-  list               what is known, and what is ready to use
+  list               what is known, and what is ready to use; also what lies in the folder that KESTREL_BACKBONES names,
+                     and why it cannot be used
   get ID             downloads one from its official place and checks it
   add FILE           takes in a file of your own: ONNX, Keras (.h5, .keras) or a TF.js layers model.json; a model that
                      was exported from another project as ONNX, too`,

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { runResultSchema } from '../../electron/cli/result.ts'
 import { copySample, kestrel } from '../helpers/cli.ts'
 import { describeWithShared, sharedPath } from '../helpers/shared.ts'
+import { tinyNetwork } from '../helpers/tiny-backbone.ts'
 import { withContents } from '../helpers/folders.ts'
 
 let folder = ''
@@ -82,6 +83,25 @@ describe('kestrel without work', () => {
     expect(code).toBe(1)
     expect(stderr).toBe('There is no backbone "nope". "kestrel backbones" lists those that can be had.\n')
     expect(readdirSync(temporary!)).toEqual([])
+  })
+
+  it('lists what lies in a folder without an index, and says in words what cannot be used', async () => {
+    const more = join(folder, 'more-backbones')
+    mkdirSync(more)
+    writeFileSync(join(more, 'mine.onnx'), tinyNetwork())
+    writeFileSync(join(more, 'broken.h5'), 'not a network')
+    const found = await kestrel(['backbones', 'list'], { env: { ...env, KESTREL_BACKBONES: more } })
+    expect(found.stdout).toMatch(/^own-mine: ready, 32 px, 24 features/m)
+    expect(found.stdout).toMatch(/^own-broken: broken, [A-Z].*\.$/m)
+    const nowhere = { ...env, KESTREL_BACKBONES: join(folder, 'nowhere') }
+    const words = `KESTREL_BACKBONES names ${join(folder, 'nowhere')}, which is not there.`
+    const listed = await kestrel(['backbones', 'list', '--json'], { env: nowhere })
+    expect(listed).toMatchObject({ code: 0, stderr: expect.stringContaining(words) })
+    expect(JSON.parse(listed.stdout)).toMatchObject({ problems: [expect.stringContaining(words)] })
+    const checked = await kestrel(['doctor'], { env: nowhere })
+    expect(checked.stdout).toContain(`✗ ${words}`)
+    const report = await kestrel(['doctor', '--json'], { env: nowhere })
+    expect(JSON.parse(report.stdout)).toMatchObject({ backboneProblems: [expect.stringContaining(words)] })
   })
 
   it('doctor says what works here', async () => {
