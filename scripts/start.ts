@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { canOpenWindows } from './lib/display.ts'
 import { fetchElectron, findElectron } from './lib/electron-binary.ts'
 import { nodeFlags } from './lib/node24.mjs'
+import { handOverSignals } from './lib/signals.mjs'
 import { root } from './lib/stamp.mjs'
 
 const flags = process.argv.slice(2)
@@ -21,15 +22,12 @@ if (build.status !== 0) process.exit(1)
 
 async function run(file: string, args: string[]): Promise<number> {
   const child = spawn(file, args, { stdio: 'inherit', cwd: root })
-  const keepAlive = (): void => undefined
-  // Ctrl+C reaches the child too; it ends in its own order, and this process after it.
-  process.on('SIGINT', keepAlive)
-  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  const signals = handOverSignals(child)
   return new Promise((resolve) => {
     child.once('error', () => resolve(1))
-    child.once('exit', (code) => {
-      process.off('SIGINT', keepAlive)
-      resolve(code ?? 1)
+    child.once('exit', (code, signal) => {
+      signals.dispose()
+      resolve(signals.exitCode(code, signal))
     })
   })
 }

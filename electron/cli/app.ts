@@ -16,10 +16,14 @@ const FAILED = 1
 /** Commands are loaded when they are asked for: `--version` needs no picture library. */
 async function execute(command: Command, context: CliContext): Promise<void> {
   switch (command.name) {
-    case 'help':
-      return context.terminal.print(command.topic === null ? overview : topics[command.topic])
+    case 'help': {
+      const help = command.topic === null ? overview : topics[command.topic]
+      context.terminal.print(help)
+      return context.terminal.answer({ help })
+    }
     case 'version':
-      return context.terminal.print(context.version)
+      context.terminal.print(context.version)
+      return context.terminal.answer({ kestrel: context.version })
     case 'run':
       return (await import('./commands/run.ts')).run(command, context)
     case 'distill':

@@ -16,9 +16,13 @@ import type { Wrong } from './reading.ts'
 
 const isCommandName = (word: string): word is CommandName => commandNames.some((name) => name === word)
 
+const asksForWords = new Set(['--help', '-h', 'help', '--version', '-v'])
+
 /** @param argv what follows the program's name. @throws UsageError */
 export function parseCommand(argv: readonly string[]): Command {
-  const [first, ...rest] = argv
+  const [before, after = '--help'] = argv
+  // No command's option yet, and no less clear for it.
+  const [first, ...rest] = before === '--json' && asksForWords.has(after) ? argv.slice(1) : argv
   if (first === undefined || first === '--help' || first === '-h') return { name: 'help', topic: null }
   if (first === '--version' || first === '-v') return { name: 'version' }
   if (first === 'help') {

@@ -11,7 +11,7 @@ import type { Asked } from './asked.ts'
 import type { CliContext } from './context.ts'
 import { figuresOf } from './figures.ts'
 import { Interrupted, isInterruption } from './interrupt.ts'
-import { describeResult, resultFile } from './result.ts'
+import { describeResult, resultFile, skippedInWords } from './result.ts'
 import type { RunResult } from './result.ts'
 import { followJob } from './studio.ts'
 import type { CliStudio } from './studio.ts'
@@ -27,16 +27,28 @@ export interface Workplace {
 
 /** All of what was asked for, from what is there of it: brings the pictures in, trains, evaluates, exports. */
 export async function carryOut(at: Workplace, asked: Asked): Promise<void> {
-  const { studio, project, out } = at
+  const { out } = at
   await writeAsked(out, { ...asked, run: null })
   const began = performance.now()
   await bringIn(at, asked)
   const import_s = seconds(performance.now() - began)
-  const { projectId } = project
-  const training = await studio.training.training.start({ projectId, config: asked.config })
+  const training = await begin(at, asked)
   const begun = { ...asked, run: training.runId }
   await writeAsked(out, begun)
   await finishTraining(at, begun, training, import_s)
+}
+
+/** Where there is too little to train on, files that are no pictures may be why. */
+async function begin(at: Workplace, asked: Asked): Promise<{ runId: string; jobId: string }> {
+  const { studio, project, context } = at
+  const { projectId } = project
+  try {
+    return await studio.training.training.start({ projectId, config: asked.config })
+  } catch (error) {
+    const { skipped } = imagesOf(at, asked)
+    for (const line of skippedInWords(skipped, 'and others')) context.terminal.say(line)
+    throw error
+  }
 }
 
 /** Waits for a training and does the rest. */
@@ -164,17 +176,8 @@ async function bringIn({ studio, project, context, out }: Workplace, asked: Aske
 }
 
 /** What the folders gave, of pictures to learn from and of those to test on. */
-function imagesOf({ studio, project }: Workplace, { folder, testFolder }: Asked): RunResult['images'] {
-  const images = studio.imports.folderSummary(project.projectId, folder)
-  if (testFolder === null) return images
-  const more = studio.imports.folderSummary(project.projectId, testFolder)
-  return {
-    read: images.read + more.read,
-    duplicates: images.duplicates + more.duplicates,
-    skipped: [...images.skipped, ...more.skipped],
-    conflicts: [...images.conflicts, ...more.conflicts],
-  }
-}
+const imagesOf = ({ studio, project }: Workplace, { folder, testFolder }: Asked): RunResult['images'] =>
+  studio.imports.folderSummary(project.projectId, testFolder === null ? [folder] : [folder, testFolder])
 
 /** Fills in `exports` and their time, one after the other; those that an earlier attempt has made are taken over. */
 async function exportAll(at: Workplace, asked: Asked, run: RunRecord, result: RunResult): Promise<void> {

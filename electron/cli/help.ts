@@ -24,11 +24,11 @@ export const overview = `Kestrel Studio on the command line: folders of pictures
   kestrel backbones                 networks that already know pictures
 
   kestrel COMMAND --help            the options of a command
-  kestrel --version
+  kestrel --version                 also with --json, as all answers but those of serve
 
 KESTREL_HOME moves the folder for settings, backbones and logs.
-KESTREL_BACKBONES names a folder with backbones to use.
-Exit codes: 0 done, 1 failed (with the reason), 2 wrong usage, 130 interrupted.`
+KESTREL_BACKBONES names a folder with backbones to use: ONNX and Keras files, folders of TensorFlow.js layers.
+Exit codes: 0 done, 1 failed (with the reason), 2 wrong usage, 130 interrupted (Ctrl+C, or SIGINT, SIGTERM, SIGHUP).`
 
 export const topics: Record<CommandName, string> = {
   run: `kestrel run FOLDER --out DIR [options]
@@ -121,8 +121,8 @@ Compares the gradient of every layer, activation, loss and penalty with central 
 NAME: only those whose name contains it. ENGINE: reference (64 bits, when left out) or onnx (32 bits).`,
   predict: `kestrel predict PATH… --model EXPORT_OR_PROJECT [options]
 
-Says what the pictures show. PATH is a picture or a folder. The model is the folder of an ONNX export, or a project
-(its newest finished run).
+Says what the pictures show. PATH is a picture or a folder. The model is the folder of an export, ONNX or TensorFlow.js,
+or a project (its newest finished run).
 
   --model M          folder of an export or a project
   --csv F            a table: file, label, confidence, unsure and every label's probability ("-": to stdout)
@@ -145,7 +145,8 @@ only. Ctrl+C ends it.
 Lists engines (and why one cannot be used), backbones, versions, folders and free disk space.`,
   backbones: `kestrel backbones [list | get ID | add FILE] [--json]
 
-  list               what is known, and what is ready to use
+  list               what is known, and what is ready to use; also what lies in the folder that KESTREL_BACKBONES names,
+                     and why it cannot be used
   get ID             downloads one from its official place and checks it
   add FILE           takes in a file of your own: ONNX, Keras (.h5, .keras) or a TF.js layers model.json; a model that
                      was exported from another project as ONNX, too`,

@@ -22,17 +22,20 @@ export interface Interrupt {
 /** `npx` passes a Ctrl+C on that the terminal has sent to everybody already: one press of a key arrives twice. */
 const SAME_PRESS_MS = 200
 
-/** The first Ctrl+C asks for an end that keeps what is finished; the second ends the process at once. */
+/**
+ * The first Ctrl+C asks for an end that keeps what is finished; the second ends the process at once. A second one is one
+ * of the same kind: the `kestrel` command hands Ctrl+C over as SIGTERM (scripts/lib/signals.mjs), and however late that
+ * is heard, by a process with its hands full, it is the same press.
+ */
 export function listenForInterrupt(say: (line: string) => void): Interrupt {
   const abort = new AbortController()
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  let asked = 0
-  const ask = (): void => {
-    if (abort.signal.aborted) {
-      if (performance.now() - asked > SAME_PRESS_MS) process.exit(INTERRUPTED)
-      return
-    }
-    asked = performance.now()
+  const asked = new Map<NodeJS.Signals, number>()
+  const ask = (signal: NodeJS.Signals): void => {
+    const before = asked.get(signal)
+    if (before !== undefined && performance.now() - before > SAME_PRESS_MS) process.exit(INTERRUPTED)
+    if (before === undefined) asked.set(signal, performance.now())
+    if (abort.signal.aborted) return
     say('Stopping; what is finished is kept. Press Ctrl+C again to end at once.')
     abort.abort(
       new Interrupted({

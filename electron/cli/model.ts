@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import type { ExportFormat } from '#shared/contract/trainer.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { createRunsRepository } from '#studio/storage/runs-repository.ts'
 import { runFolder } from '#studio/training/run-training.ts'
@@ -11,6 +12,8 @@ import type { CliStudio } from './studio.ts'
 export interface Model {
   /** What the trainer opens. */
   folder: string
+  /** Of its file. */
+  format: ExportFormat
   name: string
   /** Of the network it was made from, as far as that is known. */
   licence: string
@@ -31,11 +34,7 @@ export async function findModel(path: string, studio: CliStudio): Promise<Model>
     })
   const folder = (await stat(absolute)).isDirectory() ? absolute : dirname(absolute)
   if (existsSync(join(folder, 'project.db'))) return modelOfProject(folder, studio)
-  if (existsSync(join(folder, aboutFile.tfjs)))
-    throw new KestrelError('model-unreadable', 'This is a TensorFlow.js export, made for web pages.', {
-      remedy: 'Name an ONNX export or the project itself.',
-    })
-  return modelOfExport(folder)
+  return modelOfExport(folder, existsSync(join(folder, aboutFile.tfjs)) ? 'tfjs' : 'onnx')
 }
 
 async function modelOfProject(folder: string, { projects, registry, training }: CliStudio): Promise<Model> {
@@ -48,6 +47,7 @@ async function modelOfProject(folder: string, { projects, registry, training }: 
     })
   return {
     folder: runFolder(project, run.id),
+    format: 'onnx',
     name: run.name,
     licence: run.facts.backbone?.licence ?? 'own work',
     classes: run.classes.map(({ name }) => name),
@@ -55,11 +55,12 @@ async function modelOfProject(folder: string, { projects, registry, training }: 
   }
 }
 
-async function modelOfExport(folder: string): Promise<Model> {
+async function modelOfExport(folder: string, format: ExportFormat): Promise<Model> {
   try {
-    const about = aboutSchema.parse(JSON.parse(await readFile(join(folder, aboutFile.onnx), 'utf8')))
+    const about = aboutSchema.parse(JSON.parse(await readFile(join(folder, aboutFile[format]), 'utf8')))
     return {
       folder,
+      format,
       name: about.name,
       licence: 'see its model card',
       classes: about.labels,
@@ -67,7 +68,7 @@ async function modelOfExport(folder: string): Promise<Model> {
     }
   } catch (error) {
     throw new KestrelError('model-unreadable', 'This folder holds no model that Kestrel can use.', {
-      remedy: 'Name the folder of an ONNX export or of a project.',
+      remedy: 'Name the folder of an export or of a project.',
       cause: error,
     })
   }

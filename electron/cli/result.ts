@@ -120,13 +120,7 @@ export function describeResult(result: RunResult, projectFolder: string): string
     )
   if (images.conflicts.length > 0)
     lines.push('Copies that lie in two places which contradict each other:', ...listed(images.conflicts))
-  if (images.skipped.length > 0)
-    lines.push(
-      images.skipped.length === 1
-        ? '1 file could not be read:'
-        : `${images.skipped.length} files could not be read:`,
-      ...listed(images.skipped),
-    )
+  lines.push(...skippedInWords(images.skipped))
   if (metrics.test && split.test > 0) {
     const [low, high] = metrics.test.accuracy_ci95
     lines.push(
@@ -152,6 +146,15 @@ export function describeResult(result: RunResult, projectFolder: string): string
   return lines.join('\n')
 }
 
+/** Files that could not be read, the first few by name; nothing where there are none. @param rest where the others are */
+export const skippedInWords = (skipped: RunResult['images']['skipped'], rest = allInResult): string[] =>
+  skipped.length === 0
+    ? []
+    : [
+        skipped.length === 1 ? '1 file could not be read:' : `${skipped.length} files could not be read:`,
+        ...listed(skipped, rest),
+      ]
+
 /** Which of two networks is the model, with figures where somebody judged. @param stopped why is said elsewhere */
 function keptInWords({ tuned, tunedAccuracy, headAccuracy }: Kept, stopped: boolean): string {
   const right = (share: number): string => `${percent(share)} of the validation pictures right`
@@ -167,8 +170,10 @@ function keptInWords({ tuned, tunedAccuracy, headAccuracy }: Kept, stopped: bool
   return `The frozen network stays the model: ${right(headAccuracy)}${adapted}.`
 }
 
+const allInResult = `all of them are in ${resultFile}`
+
 /** The first few, by name. */
-const listed = (notes: readonly { file: string; message: string }[]): string[] => [
+const listed = (notes: readonly { file: string; message: string }[], rest = allInResult): string[] => [
   ...notes.slice(0, 5).map(({ file, message }) => `  ${file}: ${message}`),
-  ...(notes.length > 5 ? ['  … all of them are in result.json.'] : []),
+  ...(notes.length > 5 ? [`  … ${rest}.`] : []),
 ]

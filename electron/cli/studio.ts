@@ -85,7 +85,13 @@ export async function makeReady(id: string, studio: CliStudio, context: CliConte
   try {
     await studio.backbones.requireReady(id)
   } catch (error) {
-    if (!(error instanceof KestrelError) || error.code !== 'no-backbone') throw error
+    if (!(error instanceof KestrelError)) throw error
+    if (error.code === 'backbone-unknown')
+      throw new KestrelError(error.code, error.message, {
+        remedy: '"kestrel backbones" lists those that can be had.',
+        cause: error,
+      })
+    if (error.code !== 'no-backbone') throw error
     await followJob(studio, studio.backbones.download(id).jobId, context)
   }
 }

@@ -29,7 +29,16 @@ export async function teacherFor(
     await makeReady(word, studio, context)
     return await studio.backbones.ensure(word)
   }
-  const { folder, name, licence } = await findModel(word, studio)
+  const { folder, format, name, licence } = await findModel(word, studio)
+  if (format !== 'onnx')
+    throw new KestrelError(
+      'model-unreadable',
+      `“${word}” is an export for TensorFlow.js, which keeps no layers.`,
+      {
+        kept: 'Nothing was changed.',
+        remedy: 'Name an export of it as ONNX, or its project.',
+      },
+    )
   await mkdir(out, { recursive: true })
   const onnxPath = join(out, 'teacher.onnx')
   const prepared = await studio.pool.quick<'prepare-backbone'>({

@@ -1,6 +1,7 @@
 import type { Job } from '#shared/jobs/job.ts'
 import { toWire } from '#shared/errors/index.ts'
 import type { WireError } from '#shared/errors/index.ts'
+import { withoutWindow } from './window-words.ts'
 
 /** What a command may say. stdout carries the answer alone; everything else goes to stderr. */
 export interface Terminal {
@@ -133,6 +134,11 @@ export const viewOfJob = ({ stage, done, total, rate, etaSeconds }: Job): Progre
 
 /** What happened, what was kept, what to do: one paragraph on stderr. */
 export function wordsOfError(error: unknown): { wire: WireError; text: string } {
-  const wire = toWire(error)
+  const { code, message, kept, remedy } = toWire(error)
+  const wire: WireError = {
+    ...{ code, message: withoutWindow(message) },
+    ...(kept !== undefined && { kept: withoutWindow(kept) }),
+    ...(remedy !== undefined && { remedy: withoutWindow(remedy) }),
+  }
   return { wire, text: [wire.message, wire.kept, wire.remedy].filter(Boolean).join(' ') }
 }

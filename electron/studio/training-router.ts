@@ -78,6 +78,7 @@ export function trainingRouter({
     }),
     backbones: os.backbones.router({
       list: os.backbones.list.handler(() => backbones.list()),
+      problems: os.backbones.problems.handler(() => backbones.problems()),
       download: os.backbones.download.handler(({ input }) => backbones.download(input.backboneId)),
       add: os.backbones.add.handler(({ input }) => backbones.add(sources.paths(input.source, 'read'))),
       remove: os.backbones.remove.handler(async ({ input }) => {

@@ -12,6 +12,9 @@ if (address === undefined || address === '') {
   process.exit(2)
 }
 
+/** What connecting to a socket fails with when whoever listened there has ended. */
+const gone = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET'])
+
 const { handlers, dispose } = createHandlers()
 let crashing = false
 let connection: Awaited<ReturnType<typeof connectToStudio>> | null = null
@@ -55,5 +58,9 @@ connection = await connectToStudio(
     void dispose().finally(() => process.exit(0))
     setTimeout(() => process.exit(0), 1500).unref()
   },
-)
+).catch((error: unknown) => {
+  // The studio was killed meanwhile: nobody is there to be told, and a terminal is no place for it.
+  if (error instanceof Error && 'code' in error && gone.has(String(error.code))) process.exit(1)
+  throw error
+})
 connection.send({ type: 'ready', pid: process.pid })

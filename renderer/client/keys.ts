@@ -22,4 +22,5 @@ export const queryKeys = {
   info: () => ['info'] as const,
   engines: () => ['engines'] as const,
   backbones: () => ['backbones'] as const,
+  backboneProblems: () => ['backbones', 'problems'] as const,
 }

@@ -2,10 +2,10 @@
 // The `kestrel` command. Runs on any Node from 18 on and hands over to the Node 24 that comes with the project, because
 // the command itself is written for it. Builds first when there is no build or the sources have changed.
 import { spawn, spawnSync } from 'node:child_process'
-import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findNode, nodeFlags } from '../../scripts/lib/node24.mjs'
+import { handOverSignals } from '../../scripts/lib/signals.mjs'
 import { buildState } from '../../scripts/lib/stamp.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
@@ -29,11 +29,9 @@ if (state !== 'fresh') {
 const child = spawn(node, [...nodeFlags, join(root, 'out', 'node', 'cli.mjs'), ...process.argv.slice(2)], {
   stdio: 'inherit',
 })
-// A terminal sends Ctrl+C to both; here it only has to be survived until the command has ended in its own way.
-process.on('SIGINT', () => undefined)
-for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+const { exitCode } = handOverSignals(child)
 child.once('error', (error) => {
   console.error(`Kestrel could not be started: ${error.message}`)
   process.exit(1)
 })
-child.once('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)))
+child.once('exit', (code, signal) => process.exit(exitCode(code, signal)))

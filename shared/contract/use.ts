@@ -148,6 +148,8 @@ export type Backbone = z.infer<typeof backboneSchema>
 
 export const backbones = {
   list: call.output(z.array(backboneSchema)),
+  /** Why a folder that was named for more of them gives none, in words; empty when all is well. */
+  problems: call.output(z.array(z.string())),
   download: call.input(z.object({ backboneId: z.string() })).output(jobRef),
   /** A file of the person's own: ONNX, Keras or TF.js layers. */
   add: call.input(z.object({ source: sourceToken })).output(backboneSchema),

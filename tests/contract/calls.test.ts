@@ -110,6 +110,7 @@ const calls: Record<string, { input?: unknown; code?: string | string[] }> = {
   'comparison.measure': { input: { ...project, backboneId: 'b' }, code: 'project-not-found' },
   'comparison.decide': { input: { ...project, backboneId: 'b', use: true }, code: 'project-not-found' },
   'backbones.list': {},
+  'backbones.problems': {},
   'backbones.download': { input: { backboneId: 'no-such-backbone' }, code: 'backbone-unknown' },
   'backbones.add': { input: { source }, code: 'not-found' },
   'backbones.remove': { input: { backboneId: 'no-such-backbone' }, code: ['backbone-unknown', 'not-found'] },

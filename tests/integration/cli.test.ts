@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { runResultSchema } from '../../electron/cli/result.ts'
 import { copySample, kestrel } from '../helpers/cli.ts'
 import { describeWithShared, sharedPath } from '../helpers/shared.ts'
+import { tinyNetwork } from '../helpers/tiny-backbone.ts'
 import { withContents } from '../helpers/folders.ts'
 
 let folder = ''
@@ -17,6 +18,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, withContents))
 
+const saidSchema = z.object({
+  pictures: z.array(z.object({ probabilities: z.record(z.string(), z.number()).optional() })),
+})
 const errorSchema = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
 
 describe('kestrel without work', () => {
@@ -27,6 +31,23 @@ describe('kestrel without work', () => {
     const help = await kestrel(['run', '--help'], { env })
     expect(help.code).toBe(0)
     expect(help.stdout).toContain('--test-folder')
+  })
+
+  it('answers with one JSON document where that is asked for', async () => {
+    const document = async (...args: string[]): Promise<unknown> => {
+      const { code, stdout } = await kestrel(args, { env })
+      expect(code).toBe(0)
+      return JSON.parse(stdout)
+    }
+    const version: unknown = expect.stringMatching(/^\d+\.\d+\.\d+$/)
+    expect(await document('--version', '--json')).toEqual({ kestrel: version })
+    const help: unknown = expect.stringContaining('kestrel run FOLDER --out DIR')
+    for (const args of [
+      ['--help', '--json'],
+      ['--json', '--help'],
+      ['run', '--json', '--help'],
+    ])
+      expect(await document(...args)).toEqual({ help })
   })
 
   it('answers wrong usage with one line and exit code 2', async () => {
@@ -48,6 +69,39 @@ describe('kestrel without work', () => {
     const json = await kestrel(['predict', folder, '--model', folder, '--json'], { env })
     expect(json.code).toBe(1)
     expect(errorSchema.parse(JSON.parse(json.stdout)).error.code).toBe('model-unreadable')
+  })
+
+  it('leaves nothing behind, and says no more than the error, when it ends while its trainer starts', async () => {
+    const [pictures, out, temporary] = ['some', 'some-project', 'temporary'].map((name) => join(folder, name))
+    copySample(pictures!, ['leaf'], 1)
+    for (const each of [out!, temporary!]) mkdirSync(each)
+    // What tells that there will be cached features, for which the trainer starts at once.
+    writeFileSync(join(out!, 'project.db'), '')
+    const args = ['run', pictures!, '--out', out!, '--backbone', 'nope']
+    // Until all that was started has let go of stderr.
+    const { code, stderr } = await kestrel(args, { env: { ...env, TMPDIR: temporary! } })
+    expect(code).toBe(1)
+    expect(stderr).toBe('There is no backbone "nope". "kestrel backbones" lists those that can be had.\n')
+    expect(readdirSync(temporary!)).toEqual([])
+  })
+
+  it('lists what lies in a folder without an index, and says in words what cannot be used', async () => {
+    const more = join(folder, 'more-backbones')
+    mkdirSync(more)
+    writeFileSync(join(more, 'mine.onnx'), tinyNetwork())
+    writeFileSync(join(more, 'broken.h5'), 'not a network')
+    const found = await kestrel(['backbones', 'list'], { env: { ...env, KESTREL_BACKBONES: more } })
+    expect(found.stdout).toMatch(/^own-mine: ready, 32 px, 24 features/m)
+    expect(found.stdout).toMatch(/^own-broken: broken, [A-Z].*\.$/m)
+    const nowhere = { ...env, KESTREL_BACKBONES: join(folder, 'nowhere') }
+    const words = `KESTREL_BACKBONES names ${join(folder, 'nowhere')}, which is not there.`
+    const listed = await kestrel(['backbones', 'list', '--json'], { env: nowhere })
+    expect(listed).toMatchObject({ code: 0, stderr: expect.stringContaining(words) })
+    expect(JSON.parse(listed.stdout)).toMatchObject({ problems: [expect.stringContaining(words)] })
+    const checked = await kestrel(['doctor'], { env: nowhere })
+    expect(checked.stdout).toContain(`✗ ${words}`)
+    const report = await kestrel(['doctor', '--json'], { env: nowhere })
+    expect(JSON.parse(report.stdout)).toMatchObject({ backboneProblems: [expect.stringContaining(words)] })
   })
 
   it('doctor says what works here', async () => {
@@ -92,7 +146,7 @@ describe('kestrel run with nothing but what comes with Kestrel', { timeout: 300_
     copySample(at('pictures'), ['leaf', 'shell'], 8)
     writeFileSync(join(at('pictures'), 'leaf', 'broken.jpg'), 'not a picture')
     const { code, stdout, stderr } = await kestrel(
-      ['run', at('pictures'), '--out', at('project'), '--export', 'onnx', '--seed', '3', '--json'],
+      ['run', at('pictures'), '--out', at('project'), '--export', 'onnx,tfjs', '--seed', '3', '--json'],
       { env },
     )
     expect(stderr).toContain('Computing features')
@@ -157,6 +211,80 @@ describe('kestrel run with nothing but what comes with Kestrel', { timeout: 300_
     const into = await kestrel(['predict', leaf, '--model', at('project'), '--sort-into', leaf], { env })
     expect(into).toMatchObject({ code: 1, stdout: '' })
     expect(into.stderr).toContain('lies among the pictures')
+  })
+
+  it('predicts with either export, and both answer alike', async () => {
+    const { exports } = runResultSchema.parse(
+      JSON.parse(readFileSync(join(at('project'), 'result.json'), 'utf8')),
+    )
+    const answers: Record<string, number>[][] = []
+    for (const format of ['onnx', 'tfjs']) {
+      const { path } = exports.find((made) => made.format === format)!
+      const said = await kestrel(['predict', at('pictures'), '--model', path, '--json'], { env })
+      expect(said).toMatchObject({ code: 0, stderr: expect.not.stringContaining('TensorFlow') })
+      const { pictures } = saidSchema.parse(JSON.parse(said.stdout))
+      answers.push(pictures.flatMap(({ probabilities }) => (probabilities ? [probabilities] : [])))
+    }
+    const [onnx, tfjs] = answers
+    expect(onnx).toHaveLength(16)
+    expect(tfjs).toHaveLength(16)
+    onnx!.forEach((probabilities, row) => {
+      for (const [label, value] of Object.entries(probabilities))
+        expect(Math.abs(tfjs![row]![label]! - value)).toBeLessThan(1e-3)
+    })
+
+    const { path } = exports.find(({ format }) => format === 'tfjs')!
+    cpSync(path, at('cut-off'), { recursive: true })
+    const [weights] = readdirSync(at('cut-off')).filter((name) => name.endsWith('.bin'))
+    writeFileSync(
+      join(at('cut-off'), weights!),
+      readFileSync(join(at('cut-off'), weights!)).subarray(0, 1000),
+    )
+    const cut = await kestrel(['predict', at('pictures'), '--model', at('cut-off')], { env })
+    expect(cut).toMatchObject({ code: 1, stdout: '' })
+    expect(cut.stderr).toContain('could not be loaded by TensorFlow.js')
+  })
+
+  it('counts a picture of a test folder inside the folder once, and tests on it', async () => {
+    copySample(at('nested'), ['leaf', 'shell'], 8)
+    for (const label of ['leaf', 'shell'])
+      for (const name of readdirSync(join(at('nested'), label)).slice(0, 3)) {
+        mkdirSync(join(at('nested'), 'hold-out', label), { recursive: true })
+        renameSync(join(at('nested'), label, name), join(at('nested'), 'hold-out', label, name))
+      }
+    writeFileSync(join(at('nested'), 'hold-out', 'leaf', 'broken.jpg'), 'not a picture')
+    const args = ['run', at('nested'), '--out', at('nested-project'), '--json']
+    const tests = ['--test-folder', join(at('nested'), 'hold-out')]
+    // Twice: the second run looks through folders that it knows.
+    for (const run of [1, 2]) {
+      const { code, stdout } = await kestrel([...args, ...tests], { env })
+      expect(code, `run ${run}`).toBe(0)
+      const { images, split, classes, metrics } = runResultSchema.parse(JSON.parse(stdout))
+      expect(images).toMatchObject({ read: 16, duplicates: 0, skipped: [{ file: 'leaf/broken.jpg' }] })
+      expect(classes).toEqual(['leaf', 'shell'])
+      expect(split.test).toBe(6)
+      expect(split.train + split.val).toBe(10)
+      expect(metrics.test?.per_class.map(({ support }) => support)).toEqual([3, 3])
+    }
+  })
+
+  it('says in words for the command line that a folder has no pictures, or no labels', async () => {
+    mkdirSync(at('empty'))
+    const empty = await kestrel(['run', at('empty'), '--out', at('empty-project'), '--json'], { env })
+    expect(empty.code).toBe(1)
+    const words =
+      'There are no pictures there. Name a folder with pictures in it; its sub-folders name the labels.'
+    expect(empty.stderr).toContain(words)
+    expect(errorSchema.parse(JSON.parse(empty.stdout)).error).toMatchObject({
+      ...{ code: 'too-few-pictures', message: words },
+    })
+    mkdirSync(at('texts'))
+    writeFileSync(join(at('texts'), 'text.jpg'), 'not a picture')
+    const texts = await kestrel(['run', at('texts'), '--out', at('texts-project')], { env })
+    expect(texts.code).toBe(1)
+    expect(texts.stderr).toMatch(
+      /1 file could not be read:\n {2}text\.jpg: .*\nThere are no pictures there\./,
+    )
   })
 
   it('keeps what was read when it is interrupted during the import', async () => {

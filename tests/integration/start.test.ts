@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { copySample } from '../helpers/cli.ts'
 import { withContents } from '../helpers/folders.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -66,8 +68,10 @@ describe('npm start', { timeout: 180_000 }, () => {
     await expect.poll(() => out() + err(), patience).toMatch(/http:\/\/127\.0\.0\.1:\d+\/|ended with/)
     expect(out()).toContain('http://127.0.0.1')
     expect(err()).not.toContain('instead')
-    child!.kill('SIGTERM')
-    await once(child!, 'exit')
+    // To this process alone, as by `kill`: a terminal would send it to the studio as well.
+    child!.kill('SIGINT')
+    expect((await once(child!, 'exit'))[0]).toBe(130)
+    await expect(fetch(/http:\S+/.exec(out())![0])).rejects.toThrow()
   })
 })
 
@@ -82,5 +86,34 @@ describe('the kestrel command', { timeout: 180_000 }, () => {
     child!.kill('SIGTERM')
     const [code] = (await once(child!, 'exit')) as [number]
     expect(code).toBeGreaterThan(0)
+  })
+
+  it('ends in its own way when only it hears the interruption, and keeps what is finished', async () => {
+    copySample(join(home, 'pictures'), ['leaf', 'shell'], 8)
+    const args = ['run', join(home, 'pictures'), '--out', join(home, 'project'), '--recipe', 'scratch']
+    const { err } = run('resources/bin/kestrel.mjs', [...args, '--epochs', '5000', '--network', 'lenet-5'])
+    await expect.poll(err, patience).toMatch(/Training …|ended with/)
+    child!.kill('SIGINT')
+    expect((await once(child!, 'exit'))[0]).toBe(130)
+    expect(err()).toContain('Stopping; what is finished is kept.')
+    expect(err()).toContain(`"kestrel resume ${join(home, 'project')}" goes on`)
+  })
+})
+
+describe('a press of Ctrl+C', { timeout: 60_000 }, () => {
+  const longerThanOnePress = () => wait(400)
+
+  it('that is also handed over, however late, is no second one; another press ends at once', async () => {
+    const { out } = run('tests/fixtures/processes/listen-for-interrupt.ts', [])
+    await expect.poll(out, patience).toContain('ready')
+    child!.kill('SIGINT')
+    await expect.poll(out, patience).toContain('Stopping')
+    await longerThanOnePress()
+    child!.kill('SIGTERM')
+    await longerThanOnePress()
+    expect(child!.exitCode).toBe(null)
+    child!.kill('SIGINT')
+    expect((await once(child!, 'exit'))[0]).toBe(130)
+    expect(out().match(/Stopping/g)).toHaveLength(1)
   })
 })

@@ -1,12 +1,24 @@
 import { existsSync } from 'node:fs'
 import type { Dirent } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, sep } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import * as yauzl from 'yauzl'
+import { z } from 'zod'
 import { mediaUrl } from '#shared/contract/media.ts'
 import { drawPictures } from '../helpers/drawn-pictures.ts'
+import { tinyNetwork } from '../helpers/tiny-backbone.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
 import { withContents } from '../helpers/folders.ts'
@@ -250,6 +262,19 @@ describe('taking a model away', () => {
   })
 })
 
+async function diagnostics(): Promise<Map<string, string>> {
+  const response = await get(mediaUrl.diagnostics())
+  expect(response.status).toBe(200)
+  const zip = await yauzl.fromBufferPromise(Buffer.from(await response.arrayBuffer()))
+  const texts = new Map<string, string>()
+  for await (const entry of zip.eachEntry()) {
+    const parts: Buffer[] = []
+    for await (const part of await zip.openReadStreamPromise(entry)) parts.push(part as Buffer)
+    texts.set(entry.fileName, Buffer.concat(parts).toString())
+  }
+  return texts
+}
+
 describe('diagnostics', () => {
   it('hold versions, engines and logs, and no names', async () => {
     const logs = join(work, 'home', 'logs')
@@ -258,15 +283,7 @@ describe('diagnostics', () => {
       join(logs, 'studio.log'),
       `error: could not read ${given}/Aunt Mary.jpg\n    at read (${import.meta.filename}:12:3)\nlabel berry of Shapes\n`,
     )
-    const response = await get(mediaUrl.diagnostics())
-    expect(response.status).toBe(200)
-    const zip = await yauzl.fromBufferPromise(Buffer.from(await response.arrayBuffer()))
-    const texts = new Map<string, string>()
-    for await (const entry of zip.eachEntry()) {
-      const parts: Buffer[] = []
-      for await (const part of await zip.openReadStreamPromise(entry)) parts.push(part as Buffer)
-      texts.set(entry.fileName, Buffer.concat(parts).toString())
-    }
+    const texts = await diagnostics()
     expect([...texts.keys()].sort()).toEqual(
       expect.arrayContaining([
         'README.txt',
@@ -285,6 +302,65 @@ describe('diagnostics', () => {
     })
     const words = await studio.client.system.info()
     expect(words.engine).toMatchObject({ ready: true, words: expect.stringContaining('ONNX Runtime') })
+  })
+
+  it('hold nothing that a person has named: backbones, projects, labels, trainings, networks', async () => {
+    const secret = 'Zanzibar'
+    const file = join(work, `${secret}backbone.onnx`)
+    await writeFile(file, tinyNetwork(7))
+    const { id } = await studio.training.backbones.add([file])
+    expect(id).toContain(secret)
+    // What lies in the store and cannot be understood is still called after the file.
+    const broken = join(work, 'home', 'backbones', `own-${secret}broken`)
+    await mkdir(broken, { recursive: true })
+    await writeFile(join(broken, 'info.json'), '{}')
+    const pictures = join(work, 'secrets')
+    for (const [index, label] of [`${secret}red`, `${secret}blue`].entries())
+      for (const { path } of await drawPictures(join(work, `drawn ${label}`), {
+        ...{ classes: 1, count: 6, seed: 50 + index },
+      })) {
+        await mkdir(join(pictures, label), { recursive: true })
+        await copyFile(path, join(pictures, label, path.split('/').at(-1)!))
+      }
+    const secretProject = await studio.projectOf(pictures, `${secret}project`)
+    const teacher = await studio.train(secretProject, { recipe: 'head', backboneId: id, folds: 0 })
+    expect(teacher.job.state).toBe('done')
+    await studio.client.runs.rename({
+      ...{ projectId: secretProject, runId: teacher.runId, name: `${secret}teacher` },
+    })
+    const taught = await studio.train(secretProject, {
+      ...{ recipe: 'scratch', backboneId: null, folds: 0, teacherRunId: teacher.runId },
+      changes: {
+        ...{ epochs: 1, classWeights: { [`${secret}red`]: 2 } },
+        network: {
+          ...{ version: 1, name: `${secret}network`, input: { width: 32, height: 32, channels: 3 } },
+          ...{ preprocessing: 'none', initialiser: 'he-normal' },
+          layers: [
+            { type: 'global-pool', kind: 'average' },
+            { type: 'fc', units: 2, bias: true },
+          ],
+        },
+      },
+    })
+    expect(taught.job.error).toBe(null)
+    await appendFile(
+      join(work, 'home', 'logs', 'studio.log'),
+      `backbone ${id} is prepared anew for ${secret}project, ${secret}teacher and ${secret}blue\n`,
+    )
+    const texts = await diagnostics()
+    for (const [name, text] of texts) expect(text, name).not.toContain(secret)
+    const projects = z.array(
+      z.object({ runs: z.array(z.object({ config: z.object({ backboneId: z.string().nullable() }) })) }),
+    )
+    const called = projects
+      .parse(JSON.parse(texts.get('projects.json')!))
+      .flatMap(({ runs }) => runs.map(({ config }) => config.backboneId))
+    // One and the same in all of them, or nobody could tell which it was.
+    const [, as] = /backbone <(own-\d+)> is prepared anew for <project>, <training>/.exec(
+      texts.get('logs/studio.log')!,
+    )!
+    expect(called).toContain(as)
+    expect(texts.get('backbones.json')).toContain(`"id": "${as}"`)
   })
 
   it('lists the passport for reading', async () => {

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
@@ -60,4 +60,23 @@ it('takes a TF.js model with all its files, and can prepare it again when they a
   const { onnxPath, sha256 } = await service.ensure(added.id)
   await writeFile(onnxPath, 'garbage')
   expect(await service.ensure(added.id)).toMatchObject({ sha256 })
+})
+
+it('is offered where it lies in a folder named for more backbones', async () => {
+  const home = temporaryFolder()
+  const folder = temporaryFolder()
+  await mkdir(join(folder, 'meadow'))
+  await writeLayersModel(join(folder, 'meadow'))
+  const bus = createEventBus(() => {})
+  const service = createBackboneService({
+    ...{ home, folder, builtIn: null, catalogue: [], bus },
+    jobs: createJobRunner({ bus, reportError: () => {} }),
+    log: { info() {}, warn() {}, error() {} },
+    rates: createRates(join(home, 'rates.json')),
+    prepare: prepareBackbone,
+  })
+  expect(await service.list()).toMatchObject([
+    { id: 'own-meadow', state: 'ready', source: 'folder', featureLength: 8, inputSize: 24 },
+  ])
+  expect(await service.ensure('own-meadow')).toMatchObject({ featureLength: 8 })
 })

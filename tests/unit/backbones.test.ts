@@ -246,6 +246,86 @@ describe('backbones', () => {
     expect(await service({ folder: join(folder, 'nowhere') }).list()).toEqual([])
   })
 
+  it('offers files of a folder without an index, prepared once and left where they are', async () => {
+    const folder = temporaryFolder()
+    await writeFile(join(folder, 'My Net (2).onnx'), bytes)
+    await writeFile(join(folder, 'notes.txt'), 'not a network')
+    for (const [name, seed] of [
+      ['berries', 2],
+      ['.hidden', 3],
+    ] as const) {
+      await mkdir(join(folder, name))
+      await writeFile(join(folder, name, 'model.onnx'), tinyNetwork(seed))
+      // As beside an export: it only describes what lies there.
+      await writeFile(join(folder, name, 'model.json'), '{}')
+    }
+    const { list, ensure, recommended, preparations, home, problems } = service({ folder })
+    const [one, two] = await Promise.all([list(), list()])
+    expect(one).toEqual(two)
+    expect(preparations()).toBe(2)
+    const facts = { state: 'ready', source: 'folder', inputSize: 32, featureLength: tinyFeatureLength }
+    expect(one).toMatchObject([
+      { id: 'own-berries', name: 'berries', ...facts },
+      { id: 'own-My-Net-2', name: 'My Net (2)', ...facts },
+    ])
+    expect(await problems()).toEqual([])
+    expect(await recommended()).toBe('own-berries')
+    const { sha256 } = await ensure('own-berries')
+    expect(await readdir(join(home, 'backbones', 'own-berries'))).toEqual(['info.json', 'prepared.onnx'])
+    const later = service({ home, folder })
+    expect(await later.ensure('own-berries')).toMatchObject({ sha256 })
+    await writeFile(join(home, 'backbones', 'own-My-Net-2', 'prepared.onnx'), 'garbage')
+    expect(await later.ensure('own-My-Net-2')).toMatchObject({ featureLength: tinyFeatureLength })
+    expect(later.preparations()).toBe(1)
+    // Another file of the same name is another network under the same id.
+    await writeFile(join(folder, 'My Net (2).onnx'), tinyNetwork(9))
+    const before = await later.ensure('own-My-Net-2')
+    expect((await later.list()).filter(({ id }) => id.startsWith('own-My'))).toHaveLength(1)
+    expect((await later.ensure('own-My-Net-2')).sha256).not.toBe(before.sha256)
+  })
+
+  it('does not offer a second time what was taken in before', async () => {
+    const folder = temporaryFolder()
+    await writeFile(join(folder, 'mine.onnx'), bytes)
+    const { add, home } = service()
+    await add([join(folder, 'mine.onnx')])
+    const { list, preparations } = service({ home, folder })
+    expect(await list()).toMatchObject([{ id: 'own-mine', source: 'added' }])
+    expect(preparations()).toBe(0)
+  })
+
+  it('says of a file that it cannot be used, and why', async () => {
+    const folder = temporaryFolder()
+    await writeFile(join(folder, 'broken.onnx'), 'not a network')
+    const { list, ensure, requireReady, recommended, preparations } = service({ folder })
+    const [broken] = await list()
+    expect(broken).toMatchObject({
+      ...{ id: 'own-broken', name: 'broken.onnx', state: 'broken', source: 'folder' },
+      detail: expect.stringMatching(/\w+\./),
+    })
+    await list()
+    expect(preparations()).toBe(1)
+    expect(await recommended()).toBeNull()
+    for (const ask of [ensure, requireReady])
+      await expect(ask('own-broken')).rejects.toMatchObject({
+        code: 'backbone-unsupported',
+        message: expect.stringContaining('broken.onnx'),
+      })
+  })
+
+  it('says of a folder that it gives nothing, and why', async () => {
+    const folder = temporaryFolder()
+    const problemsOf = (of: string): Promise<string[]> => service({ folder: of }).problems()
+    expect(await problemsOf(folder)).toEqual([expect.stringContaining(`${folder}, where there is no model`)])
+    expect(await problemsOf(join(folder, 'nowhere'))).toEqual([expect.stringContaining('is not there')])
+    await writeFile(join(folder, 'mine.onnx'), bytes)
+    expect(await problemsOf(join(folder, 'mine.onnx'))).toEqual([expect.stringContaining('is not a folder')])
+    expect(await problemsOf(folder)).toEqual([])
+    await writeFile(join(folder, 'index.json'), '{')
+    expect(await problemsOf(folder)).toEqual([expect.stringContaining('index.json cannot be understood')])
+    expect(await service().problems()).toEqual([])
+  })
+
   it('prepares anew what is damaged in the store, and says so when the original is damaged too', async () => {
     const { ensure, list, home, preparations } = service({ folder: await backboneFolder() })
     const { onnxPath, sha256: right } = await ensure('tiny')

@@ -18,6 +18,7 @@ describe('scrubbing a log', () => {
     ['cannot read /home/mary/My Pictures/owl 1.jpg', 'cannot read <path>'],
     ["ENOENT: no such file, open '/media/stick/owls/a (2).png'", "ENOENT: no such file, open '<path><file>'"],
     ['skipped "Tante Erna.HEIC" and more', 'skipped "<file>" and more'],
+    ['prepared "Tante Erna.hdf5" for "Ernas Eulen.kestrel"', 'prepared "<file>" for "<file>"'],
     [String.raw`open C:\Users\Mary\Pictures\a.jpg`, 'open <path>'],
     [String.raw`{"path":"D:\\owls\\b.webp"}`, '{"path":"<path>"}'],
     [String.raw`\\server\share\c.gif is gone`, '<path>'],

@@ -36,11 +36,11 @@ describe('one trainer', () => {
   })
 
   it('listens where nobody else can enter', async () => {
-    const address = await privateAddress()
+    const address = privateAddress()
     expect((await stat(dirname(address.path))).mode & 0o777).toBe(0o700)
     await address.remove()
     expect(existsSync(dirname(address.path))).toBe(false)
-    expect((await privateAddress('win32')).path).toMatch(/^\\\\\.\\pipe\\kestrel-[0-9a-f-]{36}$/)
+    expect(privateAddress('win32').path).toMatch(/^\\\\\.\\pipe\\kestrel-[0-9a-f-]{36}$/)
   })
 
   it('answers, and hands on progress, metrics and parts in between', async () => {

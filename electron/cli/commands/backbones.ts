@@ -11,9 +11,10 @@ export async function backbones({ action }: BackbonesCommand, context: CliContex
   await withStudio(context, async (studio) => {
     switch (action.kind) {
       case 'list': {
-        const known = await studio.backbones.list()
+        const [known, problems] = [await studio.backbones.list(), await studio.backbones.problems()]
         terminal.print(known.length === 0 ? 'No backbones are known.' : known.map(lineOf).join('\n'))
-        return terminal.answer({ backbones: known })
+        for (const problem of problems) terminal.say(problem)
+        return terminal.answer({ backbones: known, problems })
       }
       case 'add': {
         const added = await studio.backbones.add([resolve(action.file)])
@@ -40,12 +41,13 @@ const states: Record<Backbone['state'], string> = {
 }
 
 function lineOf({ id, state, inputSize, featureLength, bytes, licence, rate, detail }: Backbone): string {
+  // Of one that cannot be used nothing else is known.
+  const known = featureLength > 0
   const parts = [
     `${id}: ${states[state]}`,
-    `${inputSize} px`,
-    `${featureLength} features`,
-    `${(bytes / 1e6).toFixed(1)} MB`,
-    licence,
+    ...(known
+      ? [`${inputSize} px`, `${featureLength} features`, `${(bytes / 1e6).toFixed(1)} MB`, licence]
+      : []),
   ]
   if (rate !== null) parts.push(`${rate.toFixed(0)} pictures/s here`)
   if (detail !== null) parts.push(detail)

@@ -11,9 +11,10 @@ const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
 export async function doctor(_command: DoctorCommand, context: CliContext): Promise<void> {
   const { terminal, version } = context
   await withStudio(context, async ({ pool, backbones, home }) => {
-    const [hello, known, disk] = await Promise.all([
+    const [hello, known, problems, disk] = await Promise.all([
       pool.quick<'hello'>({ kind: 'hello' }),
       backbones.list(),
+      backbones.problems(),
       statfs(home),
     ])
     const free = disk.bavail * disk.bsize
@@ -36,7 +37,9 @@ export async function doctor(_command: DoctorCommand, context: CliContext): Prom
         ...known
           .filter(({ state }) => state === 'broken')
           .map(({ id, detail }) => `✗ ${id}: ${detail ?? 'broken'}`),
+        ...problems.map((problem) => `✗ ${problem}`),
         `User data: ${home} (${gigabytes(free)} free)`,
+        `Logs: ${logsFolder(home)}`,
         ...Object.entries(hello.versions).map(([name, own]) => `  ${name} ${own}`),
       ].join('\n'),
     )
@@ -44,6 +47,7 @@ export async function doctor(_command: DoctorCommand, context: CliContext): Prom
       kestrel: version,
       engines: hello.engines,
       backbones: known,
+      backboneProblems: problems,
       versions: hello.versions,
       system,
       folders: { home, logs: logsFolder(home) },

@@ -8,7 +8,8 @@ import { hashFile } from './hash-file.ts'
 import type { Described } from './installer.ts'
 import type { BackboneInfo } from './store.ts'
 
-const endings = ['.onnx', '.h5', '.hdf5', '.keras']
+/** Of files that are a network by themselves. */
+export const networkEndings: readonly string[] = ['.onnx', '.h5', '.hdf5', '.keras']
 
 /**
  * The model file among what the person dropped: the file itself, or the only one in a folder.
@@ -40,7 +41,7 @@ export async function findModelFile(paths: readonly string[]): Promise<string> {
 
 /** An exported folder holds JSON files of all kinds beside its model; only TensorFlow.js calls the model itself so. */
 function likeliest(files: readonly string[]): readonly string[] {
-  const networks = files.filter((file) => endings.includes(extname(file).toLowerCase()))
+  const networks = files.filter((file) => networkEndings.includes(extname(file).toLowerCase()))
   if (networks.length > 0) return networks
   const json = files.filter((file) => extname(file).toLowerCase() === '.json')
   const named = json.filter((file) => basename(file).toLowerCase() === 'model.json')
@@ -116,9 +117,13 @@ function listOf(labels: readonly string[], last: string): string {
     : [shown.slice(0, -1).join(', '), ...shown.slice(-1)].filter((part) => part !== '').join(last)
 }
 
-function freeId(name: string, taken: (id: string) => boolean): string {
+/** What ids of the person's own files begin with. */
+export const ownPrefix = 'own-'
+
+/** An id like a file's name. */
+export function freeId(name: string, taken: (id: string) => boolean): string {
   const plain = name.normalize('NFKD').replaceAll(/[^A-Za-z0-9._-]+/g, '-')
-  const base = `own-${plain.replaceAll(/^-+|-+$/g, '').slice(0, 60) || 'backbone'}`
+  const base = `${ownPrefix}${plain.replaceAll(/^-+|-+$/g, '').slice(0, 60) || 'backbone'}`
   for (let number = 1; ; number++) {
     const id = number === 1 ? base : `${base}-${number}`
     if (!taken(id)) return id

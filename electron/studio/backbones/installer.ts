@@ -29,32 +29,65 @@ export async function installBackbone(
   store: BackboneStore,
   prepare: PrepareBackbone,
   original: string,
-  describe: (result: PrepareBackboneResult) => Promise<Described> | Described,
+  describe: Describe,
   signal?: AbortSignal,
 ): Promise<BackboneInfo> {
   const files = [original, ...(await weightFilesOf(original))]
-  return await store.put(files, async (draft) => {
-    const copy = draft.original
-    const result = await prepare(copy, draft.prepared, signal)
-    const described = await describe(result)
-    if (described.featureLength !== result.featureLength)
-      throw new KestrelError(
-        'backbone-damaged',
-        `This backbone gives ${result.featureLength} features where ${described.featureLength} were promised.`,
-        { remedy: 'Choose another one.' },
-      )
-    return {
-      version: 1,
-      ...described,
-      featureLayer: result.featureLayer,
-      parameters: result.parameters,
-      original: basename(copy),
-      originalBytes: (await stat(copy)).size,
-      originalSha256: await hashFile(copy, 'sha256'),
-      preparedBy: PREPARED_BY,
-      preparedSha256: result.sha256,
-    }
-  })
+  return await store.put(files, (draft) =>
+    convert(
+      prepare,
+      { file: draft.original, called: basename(draft.original) },
+      draft.prepared,
+      describe,
+      signal,
+    ),
+  )
+}
+
+/**
+ * Converts an original that stays where it is; the store has what was made of it.
+ * @param called what it was made of, to find it again
+ * @throws KestrelError as `installBackbone`
+ */
+export async function installInPlace(
+  store: BackboneStore,
+  prepare: PrepareBackbone,
+  file: string,
+  called: string,
+  describe: Describe,
+): Promise<BackboneInfo> {
+  await weightFilesOf(file)
+  return await store.put([], ({ prepared }) => convert(prepare, { file, called }, prepared, describe))
+}
+
+type Describe = (result: PrepareBackboneResult) => Promise<Described> | Described
+
+async function convert(
+  prepare: PrepareBackbone,
+  { file, called }: { file: string; called: string },
+  target: string,
+  describe: Describe,
+  signal?: AbortSignal,
+): Promise<BackboneInfo> {
+  const result = await prepare(file, target, signal)
+  const described = await describe(result)
+  if (described.featureLength !== result.featureLength)
+    throw new KestrelError(
+      'backbone-damaged',
+      `This backbone gives ${result.featureLength} features where ${described.featureLength} were promised.`,
+      { remedy: 'Choose another one.' },
+    )
+  return {
+    version: 1,
+    ...described,
+    featureLayer: result.featureLayer,
+    parameters: result.parameters,
+    original: called,
+    originalBytes: (await stat(file)).size,
+    originalSha256: await hashFile(file, 'sha256'),
+    preparedBy: PREPARED_BY,
+    preparedSha256: result.sha256,
+  }
 }
 
 const tfjsManifest = z.object({

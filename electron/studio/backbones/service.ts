@@ -18,9 +18,12 @@ import { installBackbone } from './installer.ts'
 import type { PrepareBackbone } from './installer.ts'
 import { architectureOfId, nameOf, wordsOf } from './known-architectures.ts'
 import { byPreference, fromCatalogue, fromFolder, fromStore, undescribed } from './listing.ts'
+import { createLooseBackbones } from './loose.ts'
+import { readNamedFolder } from './named-folder.ts'
+import type { NamedFolder } from './named-folder.ts'
 import type { MeasuredRatesStore } from './rates.ts'
 import { createBackboneStore } from './store.ts'
-import type { BackboneInfo } from './store.ts'
+import type { BackboneInfo, StoredBackbone } from './store.ts'
 
 export interface BackboneServicePorts {
   home: string
@@ -54,27 +57,34 @@ export function createBackboneService(ports: BackboneServicePorts) {
   const downloads = new Map<string, string>()
   const preparing = new Map<string, Promise<ReadyBackbone>>()
 
-  async function entriesOf(folder: string | null, whose: string): Promise<FolderBackbone[]> {
-    if (folder === null) return []
+  const looseBackbones = createLooseBackbones({ store, prepare, catalogue, log })
+
+  const noFolder: NamedFolder = { described: [], loose: [], problem: null }
+  const namedFolder = async (): Promise<NamedFolder> =>
+    ports.folder === null ? noFolder : readNamedFolder(ports.folder, log)
+
+  async function builtInEntries(): Promise<FolderBackbone[]> {
+    if (ports.builtIn === null) return []
     try {
-      return await readBackboneFolder(folder)
+      return await readBackboneFolder(ports.builtIn)
     } catch (error) {
-      // A folder somebody named once must not keep the studio from its other sources.
-      log.warn(`the folder of ${whose} cannot be read`, error)
+      log.warn('the folder of the built-in backbones cannot be read', error)
       return []
     }
   }
-  const folderEntries = (): Promise<FolderBackbone[]> => entriesOf(ports.folder, 'KESTREL_BACKBONES')
-  const builtInEntries = (): Promise<FolderBackbone[]> => entriesOf(ports.builtIn, 'the built-in backbones')
 
-  async function list(): Promise<Backbone[]> {
+  /** From everywhere but files without an index, and what is in the store, whatever its state. */
+  async function listDescribed(named: NamedFolder) {
     const found = new Map<string, Omit<Backbone, 'rate'>>()
+    const inStore: StoredBackbone[] = []
     for (const entry of catalogue) found.set(entry.id, fromCatalogue(entry, downloads.has(entry.id)))
     for (const entry of await builtInEntries()) found.set(entry.id, fromFolder(entry, 'built-in'))
-    for (const entry of await folderEntries()) found.set(entry.id, fromFolder(entry, 'folder'))
+    for (const entry of named.described) found.set(entry.id, fromFolder(entry, 'folder'))
+    const others = [...found.keys()]
     for (const id of await store.ids()) {
       const stored = await store.read(id)
       if (stored === null) continue
+      if ('info' in stored) inStore.push(stored)
       const listed =
         'info' in stored
           ? // With its original whole it is prepared anew when it is needed: the person need not know.
@@ -82,6 +92,13 @@ export function createBackboneService(ports: BackboneServicePorts) {
           : undescribed(id, stored.problem)
       if (listed.state === 'ready' || found.get(id)?.state !== 'ready') found.set(id, listed)
     }
+    return { found, inStore, others }
+  }
+
+  async function list(): Promise<Backbone[]> {
+    const named = await namedFolder()
+    const { found, inStore, others } = await listDescribed(named)
+    for (const each of await looseBackbones.list(named.loose, inStore, others)) found.set(each.id, each)
     return [...found.values()].sort(byPreference).map((each) => ({ ...each, rate: rates.features(each.id) }))
   }
 
@@ -119,15 +136,27 @@ export function createBackboneService(ports: BackboneServicePorts) {
         )
       }
     }
-    const entry = (await folderEntries()).find((candidate) => candidate.id === id)
+    const named = await namedFolder()
+    const entry = named.described.find((candidate) => candidate.id === id)
     if (entry?.problem === null) return ready(await installFromFolder(entry, 'folder'))
     if (own?.problem === null) return ready(await installFromFolder(own, 'built-in'))
+    if (named.loose.length > 0) {
+      const loose = (await list()).find((candidate) => candidate.id === id && candidate.source === 'folder')
+      if (loose?.state === 'broken') throw unusable(loose)
+      const prepared = loose && (await store.read(id))
+      if (prepared && 'info' in prepared && prepared.problem === null) return ready(prepared.info)
+    }
     throw notReady(id, (entry ?? own) !== undefined || stored !== null)
   }
 
   /** Whether it was prepared from what an earlier Kestrel brought along. */
   const isOutdated = (info: BackboneInfo, own: FolderBackbone | undefined): boolean =>
     info.origin === 'built-in' && own?.problem === null && own.sha256 !== info.originalSha256
+
+  const unusable = ({ name, detail }: Pick<Backbone, 'name' | 'detail'>): KestrelError =>
+    new KestrelError('backbone-unsupported', `“${name}” cannot serve as a backbone: ${detail}`, {
+      kept: 'Pictures, labels and trained models are not touched.',
+    })
 
   function notReady(id: string, damaged: boolean): KestrelError {
     if (damaged)
@@ -162,6 +191,17 @@ export function createBackboneService(ports: BackboneServicePorts) {
   return {
     list,
 
+    /** Why a source gives nothing, in words for the person; files that cannot be used stand in the list. */
+    async problems(): Promise<string[]> {
+      const { problem } = await namedFolder()
+      return problem === null ? [] : [problem]
+    },
+
+    /** Ids that everybody's Kestrel knows; all others come from files and folders of the person's own. */
+    async publicIds(): Promise<ReadonlySet<string>> {
+      return new Set([...catalogue, ...(await builtInEntries())].map(({ id }) => id))
+    },
+
     /** The id of the backbone to take when the person does not choose; null: there is none, train on the pixels. */
     async recommended(): Promise<string | null> {
       return (await list()).find(({ state }) => state === 'ready')?.id ?? null
@@ -185,6 +225,8 @@ export function createBackboneService(ports: BackboneServicePorts) {
       // Prepared before and whole: the other sources need not be looked through (and their files hashed).
       if (stored !== null && 'info' in stored && stored.problem === null) return
       const listed = (await list()).find((candidate) => candidate.id === id)
+      if (listed?.state === 'broken' && listed.source === 'folder' && listed.featureLength === 0)
+        throw unusable(listed)
       if (listed?.state !== 'ready') throw notReady(id, listed?.state === 'broken')
     },
 

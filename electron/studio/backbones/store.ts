@@ -22,7 +22,7 @@ export const backboneInfoSchema = z.object({
   featureLayer: z.string(),
   parameters: z.int().min(0),
   preprocessing: preprocessingSchema,
-  /** File as it came, in the same folder. */
+  /** File as it came, in the same folder; of a folder without an index, where it stays, its name there. */
   original: z.string().regex(/^[^/\\]+$/),
   originalBytes: z.int().min(0),
   originalSha256: z.string(),
@@ -89,7 +89,7 @@ export function createBackboneStore(folder: string) {
     },
     /**
      * Puts a backbone in, all at once.
-     * @param files the original, then what belongs to it; copied under their own names.
+     * @param files the original, then what belongs to it; copied under their own names. None: it stays where it is.
      * @param write makes the prepared file and says the rest.
      */
     async put(

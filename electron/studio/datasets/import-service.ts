@@ -52,12 +52,12 @@ export interface ImportService {
    */
   syncFolder(projectId: string, folder: string, choices: SyncChoices): Job
   /**
-   * All files of a folder that was synced: pictures, copies among them, what could not be read, and copies whose folder says
-   * another label or side than the place that counts.
+   * All files of folders that were synced, each once: pictures, copies among them, what could not be read, and copies whose
+   * folder says another label or side than the place that counts.
    */
   folderSummary(
     projectId: string,
-    folder: string,
+    folders: readonly string[],
   ): { read: number; duplicates: number; skipped: FileNote[]; conflicts: FileNote[] }
   problems(
     projectId: string,
@@ -204,16 +204,18 @@ export function createImportService(ports: ImportPorts): ImportService {
       })
     },
 
-    folderSummary(projectId, folder) {
-      const root = resolve(folder)
-      const rows = registry
-        .get(projectId)
-        .use(createSourcesRepository)
-        .below(root + sep)
-        .filter((row) => row.gone === 0)
-      const pictures = rows.flatMap((row) => row.pictureId ?? [])
+    folderSummary(projectId, folders) {
+      const sources = registry.get(projectId).use(createSourcesRepository)
+      // Folders may lie in each other: the later one is where a file of both is told of.
+      const found = new Map(
+        folders
+          .map((folder) => resolve(folder))
+          .flatMap((root) => sources.below(root + sep).map((row) => [row.path, { root, row }] as const)),
+      )
+      const rows = [...found.values()].filter(({ row }) => row.gone === 0)
+      const pictures = rows.flatMap(({ row }) => row.pictureId ?? [])
       const notes = (ofPictures: boolean): FileNote[] =>
-        rows.flatMap(({ path, pictureId, code, message }) =>
+        rows.flatMap(({ root, row: { path, pictureId, code, message } }) =>
           (pictureId !== null) === ofPictures && code !== null
             ? [{ file: relative(root, path).split(sep).join('/'), code, message: message ?? '' }]
             : [],

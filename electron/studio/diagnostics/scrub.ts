@@ -3,11 +3,12 @@ import { basename } from 'node:path'
 export interface ScrubNames {
   /** Folders whose names mean something: home, projects. Longest first wins. */
   folders: { path: string; as: string }[]
-  /** Names of the user, the machine, projects, labels. */
+  /** Names of the user, the machine, projects, labels, trainings, backbones of the person's own. */
   words: { word: string; as: string }[]
 }
 
-const fileName = /[^"'`<>|:*?/\\\n]*\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|zip|csv|h5|keras|onnx)\b/gi
+const fileName =
+  /[^"'`<>|:*?/\\\n]*\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|hei[cf]|zip|csv|h5|hdf5|keras|onnx|kestrel)\b/gi
 /**
  * Absolute paths, POSIX and Windows, up to something that cannot be in one. Names may have spaces in them, so a part of
  * the sentence behind a path goes with it: better too much than too little.

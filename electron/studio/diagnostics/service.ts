@@ -1,12 +1,14 @@
 import { readFile, readdir, statfs } from 'node:fs/promises'
 import { availableParallelism, cpus, freemem, homedir, hostname, release, totalmem, userInfo } from 'node:os'
 import { join } from 'node:path'
+import type { TrainConfig } from '#shared/contract/training.ts'
 import type { EngineReport } from '../compose-training.ts'
 import type { BackboneService } from '../backbones/service.ts'
 import { isMissing } from '../files.ts'
 import type { ProjectRegistry } from '../projects/open-project.ts'
 import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
+import type { RunRecord } from '../storage/runs-repository.ts'
 import { scrub } from './scrub.ts'
 import type { ScrubNames } from './scrub.ts'
 
@@ -26,7 +28,8 @@ const MOST_LOGS = 10
 
 /** What helps to find a fault, as texts by file name. Never pictures, names of files or people. */
 export async function collectDiagnostics(ports: DiagnosticsPorts): Promise<Map<string, string>> {
-  const names = namesOf(ports)
+  const own = await ownBackbones(ports)
+  const names = namesOf(ports, own)
   const texts = new Map<string, string>()
   // Made of figures and codes; only an engine's own words may hold a path.
   const json = (value: unknown): string =>
@@ -36,8 +39,8 @@ export async function collectDiagnostics(ports: DiagnosticsPorts): Promise<Map<s
     'Diagnostics of Kestrel Studio.\n\nVersions, engines and logs. No pictures, no names of files, folders or people:\nthey were replaced by <path>, <file> and <user>. Have a look before you pass it on.\n',
   )
   texts.set('system.json', json(await systemOf(ports)))
-  texts.set('backbones.json', json(await backbonesOf(ports.backbones)))
-  texts.set('projects.json', json(projectsOf(ports.registry)))
+  texts.set('backbones.json', json(await backbonesOf(ports.backbones, own, names)))
+  texts.set('projects.json', json(projectsOf(ports.registry, own)))
   for (const [name, text] of await logsOf(ports.logs)) texts.set(`logs/${name}`, scrub(text, names))
   return texts
 }
@@ -57,14 +60,40 @@ async function systemOf(ports: DiagnosticsPorts): Promise<Record<string, unknown
   }
 }
 
-/** A backbone of the person's own is named after their file. */
-const backbonesOf = async (backbones: BackboneService): Promise<unknown> =>
-  (await backbones.list()).map(({ id, name, words: _words, ...rest }) =>
-    rest.source === 'added' ? rest : { id, name, ...rest },
-  )
+/** Backbones that are named after files and folders of the person's own, by id. */
+type OwnBackbones = ReadonlyMap<string, { as: string; name: string }>
+
+/** Those that are there, and those that trainings were made with. They are called alike in all texts. */
+async function ownBackbones({ backbones, registry }: DiagnosticsPorts): Promise<OwnBackbones> {
+  const known = await backbones.publicIds()
+  const found = new Map<string, string>()
+  for (const { id, name } of await backbones.list()) found.set(id, name)
+  for (const { config, facts } of runsOf(registry)) {
+    if (config.backboneId !== null && !found.has(config.backboneId)) found.set(config.backboneId, '')
+    if (facts.backbone !== null && !found.has(facts.backbone.id))
+      found.set(facts.backbone.id, facts.backbone.name)
+  }
+  const own = [...found].filter(([id]) => !known.has(id))
+  return new Map(own.map(([id, name], index) => [id, { as: `own-${index + 1}`, name }]))
+}
+
+/** Where it is from, and what is wrong with it; names, words and licence of one's own are as its folder has them. */
+const backbonesOf = async (
+  backbones: BackboneService,
+  own: OwnBackbones,
+  names: ScrubNames,
+): Promise<unknown> =>
+  (await backbones.list()).map(({ id, name, words: _words, licence, detail, ...rest }) => {
+    const as = own.get(id)?.as
+    const why = { detail: detail === null ? null : scrub(detail, names) }
+    return as === undefined ? { id, name, licence, ...why, ...rest } : { id: as, ...why, ...rest }
+  })
+
+const runsOf = (registry: ProjectRegistry): RunRecord[] =>
+  registry.all().flatMap((project) => project.use(createRunsRepository).all())
 
 /** Sizes and figures, no names. */
-function projectsOf(registry: ProjectRegistry): unknown {
+function projectsOf(registry: ProjectRegistry, own: OwnBackbones): unknown {
   return registry.all().map((project) => ({
     revision: project.revision(),
     labels: project.use(createLabelsRepository).all().length,
@@ -72,10 +101,29 @@ function projectsOf(registry: ProjectRegistry): unknown {
       .use(createRunsRepository)
       .all()
       .map(({ number, state, config, facts, error }) => ({
-        ...{ number, state, config, counts: facts.counts, timings: facts.timings, features: facts.features },
+        ...{ number, state, config: configOf(config, own), counts: facts.counts },
+        ...{ timings: facts.timings, features: facts.features },
         ...{ stopped: facts.stopped?.reason ?? null, error: error?.code ?? null },
       })),
   }))
+}
+
+/** A training's settings, without what a person has named: backbones, labels that weigh more, networks. */
+function configOf({ backboneId, changes, ...rest }: TrainConfig, own: OwnBackbones): unknown {
+  const { classWeights, network, ...numbers } = changes
+  return {
+    ...rest,
+    backboneId: backboneId === null ? null : (own.get(backboneId)?.as ?? backboneId),
+    changes: {
+      ...numbers,
+      ...(classWeights !== undefined && {
+        classWeights: typeof classWeights === 'string' ? classWeights : Object.values(classWeights),
+      }),
+      ...(network !== undefined && {
+        network: typeof network === 'string' ? network : { ...network, name: '<network>' },
+      }),
+    },
+  }
 }
 
 async function logsOf(folder: string): Promise<[string, string][]> {
@@ -93,7 +141,10 @@ async function logsOf(folder: string): Promise<[string, string][]> {
   return logs
 }
 
-function namesOf({ home, registry }: DiagnosticsPorts): ScrubNames {
+/** What files are called that nobody has named; a log speaks of them all the time. */
+const saysNothing = /^(?:model|backbone|network|weights)$/i
+
+function namesOf({ home, registry }: DiagnosticsPorts, own: OwnBackbones): ScrubNames {
   const projects = registry.all()
   return {
     folders: [
@@ -110,6 +161,17 @@ function namesOf({ home, registry }: DiagnosticsPorts): ScrubNames {
           .use(createLabelsRepository)
           .all()
           .map(({ name }) => ({ word: name, as: 'label' })),
+      ),
+      // Labels as they were called when a training was made, too.
+      ...runsOf(registry).flatMap(({ name, classes }) => [
+        // The name that it is given by itself tells nothing.
+        ...(/^Training \d+$/.test(name) ? [] : [{ word: name, as: 'training' }]),
+        ...classes.map((each) => ({ word: each.name, as: 'label' })),
+      ]),
+      ...[...own].flatMap(([id, { as, name }]) =>
+        [id, id.replace(/^own-/, ''), name]
+          .filter((word) => !saysNothing.test(word))
+          .map((word) => ({ word, as })),
       ),
     ],
   }

@@ -82,10 +82,13 @@ export async function startTrainer(
   log: TrainerLog,
   deadlines: TrainerDeadlines = defaultDeadlines,
 ): Promise<Trainer> {
-  const address = await privateAddress()
-  const server = createServer()
   const killsBefore = await memoryKills()
+  const address = privateAddress()
+  const server = createServer()
   let child: TrainerProcess | null = null
+  // A command may end while its trainer starts: one that is not connected yet would look for it in vain.
+  const takeAlong = (): void => child?.kill('SIGKILL')
+  process.once('exit', takeAlong)
   try {
     await listen(server, address.path)
     child = launcher.launch({ KESTREL_TRAINER_SOCKET: address.path })
@@ -95,6 +98,7 @@ export async function startTrainer(
     child?.kill('SIGKILL')
     throw error
   } finally {
+    process.off('exit', takeAlong)
     // One trainer per address: nobody else may connect.
     server.close()
     await address.remove()

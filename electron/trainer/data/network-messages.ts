@@ -10,6 +10,8 @@ export const networkWorkerDataSchema = z.object({
    * [height, width, 3] where the network does the preprocessing itself. Null: the answer is the preprocessed numbers.
    */
   onnxPath: z.string().nullable(),
+  /** `model.json` of an export for TensorFlow.js, which takes pictures that are only resized, in place of an ONNX file. */
+  tfjsPath: z.string().nullable(),
   preprocessing: preprocessingSchema,
   threads: z.int().min(1),
 })

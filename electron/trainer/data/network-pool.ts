@@ -17,6 +17,8 @@ const END_DEADLINE = 3000
 export interface NetworkPoolOptions {
   /** See NetworkWorkerData. */
   onnxPath: string | null
+  /** See NetworkWorkerData; null when left out. */
+  tfjsPath?: string | null
   preprocessing: NetworkWorkerData['preprocessing']
   /** Workers; default: all cores. */
   workers?: number
@@ -126,6 +128,7 @@ class Member {
   constructor(options: NetworkPoolOptions, onFree: () => void, onFailure: (error: Error) => void) {
     const data: NetworkWorkerData = {
       onnxPath: options.onnxPath,
+      tfjsPath: options.tfjsPath ?? null,
       preprocessing: options.preprocessing,
       threads: options.threadsPerWorker ?? 1,
     }

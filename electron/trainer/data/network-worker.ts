@@ -1,9 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { decodeToRgb } from '#imaging/decode.ts'
-import { preprocessFile } from '#imaging/prepare.ts'
+import { preprocessFile, resizeFile } from '#imaging/prepare.ts'
 import { networkInputLength, partOf } from '#shared/domain/preprocessing/index.ts'
 import { KestrelError, toWire } from '#shared/errors/index.ts'
 import type { OnnxSession } from '../engines/onnx/session.ts'
+import type { TfjsClassifier } from '../engines/tfjs/classifier.ts'
 import { float32, tensor } from '../graph/tensor.ts'
 import type { Tensor } from '../graph/types.ts'
 import { networkWorkerDataSchema } from './network-messages.ts'
@@ -14,7 +15,7 @@ import type { FromNetworkWorker, PictureSource, ToNetworkWorker } from './networ
  * while this thread runs the network on an earlier picture, so both are always at work; as many pictures are decoded
  * ahead as the pool hands out, no more.
  */
-const { onnxPath, preprocessing, threads } = networkWorkerDataSchema.parse(workerData)
+const { onnxPath, tfjsPath, preprocessing, threads } = networkWorkerDataSchema.parse(workerData)
 const port = parentPort
 if (!port) throw new KestrelError('internal', 'The network worker was started outside a worker thread.')
 
@@ -24,6 +25,12 @@ async function openNetwork(path: string): Promise<OnnxSession> {
   return OnnxSession.open(path, { threads })
 }
 
+async function openTfjs(path: string): Promise<TfjsClassifier> {
+  const { TfjsClassifier } = await import('../engines/tfjs/classifier.ts')
+  return TfjsClassifier.open(path)
+}
+
+const classifier = tfjsPath === null ? null : await openTfjs(tfjsPath)
 const session = onnxPath === null ? null : await openNetwork(onnxPath)
 const [input, output] = [session?.inputs[0], session?.outputs[0]]
 
@@ -48,6 +55,10 @@ async function readInput({ path, region }: PictureSource): Promise<Tensor> {
 }
 
 async function answer(source: PictureSource): Promise<Float32Array> {
+  if (classifier) {
+    const { width, height } = preprocessing.size
+    return classifier.answer(await resizeFile(source.path, preprocessing), width, height)
+  }
   const picture = await readInput(source)
   if (!session || !input || !output) return picture.data as Float32Array
   const values = (await session.run({ [input.name]: picture }, [output.name]))[output.name]?.data
@@ -79,4 +90,5 @@ port.on('message', (message: ToNetworkWorker) => {
   }
   port.close()
   void session?.dispose()
+  classifier?.dispose()
 })

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { TrainRequest } from '#shared/contract/trainer.ts'
+import { exportFormats } from '#shared/contract/trainer.ts'
+import type { ExportFormat, TrainRequest } from '#shared/contract/trainer.ts'
 import { preprocessingSchema, type Preprocessing } from '#shared/domain/preprocessing/definition.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { Engine } from '../engines/engine.ts'
@@ -16,8 +17,8 @@ export const runFiles = {
   passport: 'training.json',
 } as const
 
-/** Written by the ONNX export beside its model; TensorFlow.js' own file of that name does not fit its schema. */
-const exportFile = 'model.json'
+/** Written by exports beside the model: `aboutFile` of export/about.ts. TensorFlow.js calls its own `model.json`. */
+const exportFiles = { onnx: 'model.json', tfjs: 'classifier.json' } as const
 
 const labelsSchema = z.array(z.string()).min(2)
 
@@ -73,33 +74,48 @@ export interface RunModel {
   preprocessing: Preprocessing
 }
 
-/** What an ONNX export says about itself, as far as a prediction needs it. */
+/** What an export says about itself, as far as a prediction needs it. */
 const exportedSchema = z.object({
-  format: z.literal('onnx'),
+  format: z.enum(exportFormats),
   file: z.string().regex(/^[^/\\]+$/),
   labels: labelsSchema,
   preprocessing: preprocessingSchema,
 })
 
 /**
- * Reads what is needed to predict with a run folder or an ONNX export.
+ * Reads what is needed to work with the network of a run folder or an ONNX export.
  * @throws KestrelError `model-unreadable` when a file is missing or does not say what it should.
  */
 export async function readRunFolder(folder: string): Promise<RunModel> {
+  const { format, ...model } = await readModelFolder(folder)
+  if (format !== 'onnx') throw unreadable()
+  return model
+}
+
+/**
+ * The same to predict with: the folder of a TensorFlow.js export, too.
+ * @throws KestrelError `model-unreadable`
+ */
+export async function readModelFolder(folder: string): Promise<RunModel & { format: ExportFormat }> {
   const parsed = async (file: string): Promise<unknown> =>
     JSON.parse(await readFile(join(folder, file), 'utf8'))
   try {
-    if (existsSync(join(folder, exportFile))) {
-      const { file, labels, preprocessing } = exportedSchema.parse(await parsed(exportFile))
-      return { modelPath: join(folder, file), classes: labels, preprocessing }
+    // A TensorFlow.js export has both files.
+    for (const wanted of ['tfjs', 'onnx'] as const) {
+      if (!existsSync(join(folder, exportFiles[wanted]))) continue
+      const { format, file, labels, preprocessing } = exportedSchema.parse(await parsed(exportFiles[wanted]))
+      return { modelPath: join(folder, file), classes: labels, preprocessing, format }
     }
     const classes = labelsSchema.parse(await parsed(runFiles.labels))
     const preprocessing = preprocessingSchema.parse(await parsed(runFiles.preprocessing))
-    return { modelPath: join(folder, runFiles.model), classes, preprocessing }
+    return { modelPath: join(folder, runFiles.model), classes, preprocessing, format: 'onnx' }
   } catch (error) {
-    throw new KestrelError('model-unreadable', 'This folder does not hold a model that Kestrel can use.', {
-      remedy: 'Choose the folder of a project, or of an export as ONNX.',
-      cause: error,
-    })
+    throw unreadable(error)
   }
 }
+
+const unreadable = (cause?: unknown): KestrelError =>
+  new KestrelError('model-unreadable', 'This folder does not hold a model that Kestrel can use.', {
+    remedy: 'Choose the folder of a project, or of an export as ONNX.',
+    cause,
+  })

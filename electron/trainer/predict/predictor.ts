@@ -3,7 +3,7 @@ import type { TrainerRequest, TrainerResultOf } from '#shared/contract/trainer.t
 import { KestrelError } from '#shared/errors/index.ts'
 import { NetworkPool } from '../data/network-pool.ts'
 import { stoppedError, type RequestContext } from '../host/context.ts'
-import { readRunFolder } from '../host/run-folder.ts'
+import { readModelFolder } from '../host/run-folder.ts'
 
 type PredictRequest = Extract<TrainerRequest, { kind: 'predict' }>
 
@@ -65,7 +65,7 @@ export class Predictor {
   }
 
   private async take(modelDir: string): Promise<WarmModel> {
-    const run = await readRunFolder(modelDir)
+    const run = await readModelFolder(modelDir)
     const { mtimeMs, size } = await stat(run.modelPath).catch((error: unknown) => {
       throw new KestrelError('model-unreadable', 'The network of this model is missing.', { cause: error })
     })
@@ -75,7 +75,11 @@ export class Predictor {
     const model: WarmModel = this.models.splice(at, at < 0 ? 0 : 1)[0] ?? {
       key,
       classes: run.classes,
-      pool: new NetworkPool({ onnxPath: run.modelPath, preprocessing: run.preprocessing }),
+      pool: new NetworkPool({
+        onnxPath: run.format === 'onnx' ? run.modelPath : null,
+        tfjsPath: run.format === 'tfjs' ? run.modelPath : null,
+        preprocessing: run.preprocessing,
+      }),
       users: 0,
     }
     model.users += 1

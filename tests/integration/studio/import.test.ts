@@ -252,11 +252,11 @@ describe('the same folder again', () => {
     const { projectId } = await studio.projects.openOrCreateAt(join(temporaryFolder(), 'out'), 'out')
     const first = await sync(studio, projectId, folder)
     expect(first).toMatchObject({ state: 'done', facts: { imported: 4, skipped: 1 } })
-    expect(studio.imports.folderSummary(projectId, folder)).toMatchObject({ read: 4, duplicates: 0 })
+    expect(studio.imports.folderSummary(projectId, [folder])).toMatchObject({ read: 4, duplicates: 0 })
 
     const again = await sync(studio, projectId, folder)
     expect(again.total).toBe(0)
-    expect(studio.imports.folderSummary(projectId, folder).skipped).toMatchObject([
+    expect(studio.imports.folderSummary(projectId, [folder]).skipped).toMatchObject([
       { file: 'dog/bad.jpg', code: 'not-a-picture' },
     ])
 
@@ -264,7 +264,7 @@ describe('the same folder again', () => {
     const moved = await sync(studio, projectId, folder)
     expect(moved.total).toBe(1)
     expect(labelCounts(studio, projectId)).toEqual({ cat: 1, dog: 3 })
-    expect(studio.imports.folderSummary(projectId, folder)).toMatchObject({ read: 4, duplicates: 0 })
+    expect(studio.imports.folderSummary(projectId, [folder])).toMatchObject({ read: 4, duplicates: 0 })
     expect(studio.pictures.counts(projectId).excluded).toBe(0)
 
     await rename(join(folder, 'dog', '3.jpg'), join(folder, '..', '3.jpg'))

@@ -58,6 +58,18 @@ async function readWeights(
   manifest: Manifest,
 ): Promise<Map<string, Extract<Tensor, { type: 'float32' }>>> {
   const weights = new Map<string, Extract<Tensor, { type: 'float32' }>>()
+  for (const [index, bytes] of (await readGroups(folder, manifest)).entries())
+    for (const [name, value] of unpackGroup(manifest[index]!, bytes)) weights.set(name, value)
+  return weights
+}
+
+/**
+ * The bytes of each group of weights of a TF.js model, from the files that its manifest names.
+ * @throws KestrelError `backbone-damaged` when it names files outside of its folder, `backbone-unsupported` when they are
+ *   too large; system errors
+ */
+export async function readGroups(folder: string, manifest: Manifest): Promise<Uint8Array[]> {
+  const groups: Uint8Array[] = []
   let total = 0
   for (const group of manifest) {
     const parts: Uint8Array[] = []
@@ -79,9 +91,9 @@ async function readWeights(
       }
       parts.push(await readFile(full))
     }
-    for (const [name, value] of unpackGroup(group, Buffer.concat(parts))) weights.set(name, value)
+    groups.push(Buffer.concat(parts))
   }
-  return weights
+  return groups
 }
 
 /** Names are `layer/weight`; models inside a model do not appear in them, or appear in front. */
