@@ -48,7 +48,10 @@ describe('a finished model', () => {
     await card.getByTestId('start-small').click()
     const running = page.getByTestId('running')
     const beside = running.getByTestId('student-line')
-    await beside.getByText(/^\d+\s%\sright on validation$/).nth(1).waitFor()
+    await beside
+      .getByText(/^\d+\s%\sright on validation$/)
+      .nth(1)
+      .waitFor()
     await running.getByText(/epoch 2\b/).waitFor()
     await expectAccessibleInBothThemes(page)
     await running.getByRole('button', { name: 'Stop, keep the best' }).click()
