@@ -272,6 +272,15 @@ describe('backbones', () => {
     expect(await recommended()).toBe('own-berries')
     const { sha256 } = await ensure('own-berries')
     expect(await readdir(join(home, 'backbones', 'own-berries'))).toEqual(['info.json', 'prepared.onnx'])
+    // Put away it is not offered any more, and a training that was made with it finds it.
+    const without = service({ home })
+    expect(await without.list()).toEqual([])
+    await writeFile(join(home, 'berries.onnx'), tinyNetwork(5))
+    expect((await without.add([join(home, 'berries.onnx')])).id).toBe('own-berries-2')
+    await without.remove('own-berries-2')
+    await without.requireReady('own-berries')
+    expect(await without.ensure('own-berries')).toMatchObject({ sha256 })
+
     const later = service({ home, folder })
     expect(await later.ensure('own-berries')).toMatchObject({ sha256 })
     await writeFile(join(home, 'backbones', 'own-My-Net-2', 'prepared.onnx'), 'garbage')

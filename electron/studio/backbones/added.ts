@@ -117,13 +117,10 @@ function listOf(labels: readonly string[], last: string): string {
     : [shown.slice(0, -1).join(', '), ...shown.slice(-1)].filter((part) => part !== '').join(last)
 }
 
-/** What ids of the person's own files begin with. */
-export const ownPrefix = 'own-'
-
 /** An id like a file's name. */
 export function freeId(name: string, taken: (id: string) => boolean): string {
   const plain = name.normalize('NFKD').replaceAll(/[^A-Za-z0-9._-]+/g, '-')
-  const base = `${ownPrefix}${plain.replaceAll(/^-+|-+$/g, '').slice(0, 60) || 'backbone'}`
+  const base = `own-${plain.replaceAll(/^-+|-+$/g, '').slice(0, 60) || 'backbone'}`
   for (let number = 1; ; number++) {
     const id = number === 1 ? base : `${base}-${number}`
     if (!taken(id)) return id

@@ -36,7 +36,7 @@ export async function installBackbone(
   return await store.put(files, (draft) =>
     convert(
       prepare,
-      { file: draft.original, called: basename(draft.original) },
+      { file: draft.original, called: basename(draft.original), inPlace: false },
       draft.prepared,
       describe,
       signal,
@@ -57,14 +57,16 @@ export async function installInPlace(
   describe: Describe,
 ): Promise<BackboneInfo> {
   await weightFilesOf(file)
-  return await store.put([], ({ prepared }) => convert(prepare, { file, called }, prepared, describe))
+  return await store.put([], ({ prepared }) =>
+    convert(prepare, { file, called, inPlace: true }, prepared, describe),
+  )
 }
 
 type Describe = (result: PrepareBackboneResult) => Promise<Described> | Described
 
 async function convert(
   prepare: PrepareBackbone,
-  { file, called }: { file: string; called: string },
+  { file, called, inPlace }: { file: string; called: string; inPlace: boolean },
   target: string,
   describe: Describe,
   signal?: AbortSignal,
@@ -83,6 +85,7 @@ async function convert(
     featureLayer: result.featureLayer,
     parameters: result.parameters,
     original: called,
+    inPlace,
     originalBytes: (await stat(file)).size,
     originalSha256: await hashFile(file, 'sha256'),
     preparedBy: PREPARED_BY,

@@ -2,7 +2,7 @@ import { extname, basename } from 'node:path'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { Backbone } from '#shared/contract/use.ts'
 import type { Log } from '../log.ts'
-import { catalogueEntryOf, describeAdded, describeEntry, freeId, ownPrefix } from './added.ts'
+import { catalogueEntryOf, describeAdded, describeEntry, freeId } from './added.ts'
 import type { CatalogueEntry } from './catalogue.ts'
 import { hashFile } from './hash-file.ts'
 import { installInPlace } from './installer.ts'
@@ -44,7 +44,7 @@ export function createLooseBackbones({ store, prepare, catalogue, log }: LooseBa
       if (known !== undefined) return broken(known)
       const same = stored.find(({ info, problem }) => info.originalSha256 === sha256 && problem === null)
       // One that was added or downloaded, too, is there already.
-      if (same) return same.info.origin === 'folder' ? inFolder(same.info) : null
+      if (same) return same.info.inPlace ? inFolder(same.info) : null
       try {
         return inFolder(await install(model, id))
       } catch (error) {
@@ -109,8 +109,7 @@ const stem = (called: string): string => basename(called, extname(called))
 /** The one that it had before, else a free one like its name. */
 function idFor(model: LooseModel, stored: readonly StoredBackbone[], taken: ReadonlySet<string>): string {
   const before = stored.find(
-    ({ info: { id, origin, original } }) =>
-      origin === 'folder' && original === model.called && id.startsWith(ownPrefix) && !taken.has(id),
+    ({ info: { id, inPlace, original } }) => inPlace && original === model.called && !taken.has(id),
   )
   if (before) return before.info.id
   const inStore = new Set(stored.map(({ info }) => info.id))

@@ -84,7 +84,11 @@ export function createBackboneService(ports: BackboneServicePorts) {
     for (const id of await store.ids()) {
       const stored = await store.read(id)
       if (stored === null) continue
-      if ('info' in stored) inStore.push(stored)
+      if ('info' in stored) {
+        inStore.push(stored)
+        // Whoever has put their folder away does not expect a network of it to be chosen; a training finds it by its id.
+        if (stored.info.inPlace) continue
+      }
       const listed =
         'info' in stored
           ? // With its original whole it is prepared anew when it is needed: the person need not know.
@@ -289,7 +293,7 @@ export function createBackboneService(ports: BackboneServicePorts) {
     async add(paths: readonly string[]): Promise<Backbone> {
       const file = await findModelFile(paths)
       const entry = await catalogueEntryOf(file, catalogue)
-      const taken = new Set((await list()).map(({ id }) => id))
+      const taken = new Set([...(await list()).map(({ id }) => id), ...(await store.ids())])
       const info = await installBackbone(store, prepare, file, (result) =>
         entry ? describeEntry(entry) : describeAdded(file, result, (id) => taken.has(id)),
       )

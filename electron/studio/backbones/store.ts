@@ -22,8 +22,10 @@ export const backboneInfoSchema = z.object({
   featureLayer: z.string(),
   parameters: z.int().min(0),
   preprocessing: preprocessingSchema,
-  /** File as it came, in the same folder; of a folder without an index, where it stays, its name there. */
+  /** File as it came, in the same folder; its name where it stays where it is. */
   original: z.string().regex(/^[^/\\]+$/),
+  /** Not copied: the file lies in a folder of the person's own, and is offered as long as it lies there. */
+  inPlace: z.boolean().default(false),
   originalBytes: z.int().min(0),
   originalSha256: z.string(),
   preparedBy: z.int(),
