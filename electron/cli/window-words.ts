@@ -16,6 +16,8 @@ const phrases: readonly (readonly [window: string, commandLine: string])[] = [
   ['Press Train again: it goes on', 'Run the same command again: it goes on'],
   ['Press Train to go on from there.', 'Run the same command again to go on from there.'],
   ['Start Kestrel again.', 'Run the command again.'],
+  ['on another disk and drop the folder.', 'on another disk and name the folder.'],
+  ['where it is open, then drop it again.', 'where it is open, then name it again.'],
   ['Choose the other format.', 'Name the other format with --export.'],
   ['or choose the other format.', 'or name the other format with --export.'],
   [

@@ -4,7 +4,6 @@ import { conversionOf, toSrgb } from './colour-profile.ts'
 import { readHeader, type PictureHeader } from './header.ts'
 import { decodeHeic } from './heic.ts'
 import { heicProfile } from './heic-profile.ts'
-import { applyMatrixProfile } from './matrix-profile.ts'
 import { turnUpright } from './orientation.ts'
 import { readBytes } from './read-bytes.ts'
 import { damaged, tooManyPixels } from './refusals.ts'
@@ -98,9 +97,7 @@ async function decodeByLibvips(
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  const rgb = threeChannels(data, info.channels)
-  if (header.matrix) applyMatrixProfile(rgb, header.matrix)
-  return { data: rgb, width: info.width, height: info.height }
+  return { data: threeChannels(data, info.channels), width: info.width, height: info.height }
 }
 
 /** Grey, grey + alpha and RGBA to RGB, where the pipeline did not do it. */
@@ -124,11 +121,8 @@ async function decodeHeicToRgb(bytes: Uint8Array, background: Background): Promi
   const profile = heicProfile(bytes)
   if (profile === null) return { data: rgb, width, height, damaged: false }
   // Phones write wide colours (Display P3).
-  const conversion = await conversionOf(profile)
-  if (conversion === 'libvips')
-    return { data: await toSrgb(rgb, width, height, profile), width, height, damaged: false }
-  if (conversion !== 'none') applyMatrixProfile(rgb, conversion)
-  return { data: rgb, width, height, damaged: false }
+  const srgb = (await conversionOf(profile)) === 'none' ? rgb : await toSrgb(rgb, width, height, profile)
+  return { data: srgb, width, height, damaged: false }
 }
 
 /**

@@ -19,9 +19,9 @@ export interface PictureHeader {
   /** Who turns the picture upright: nobody has to, libvips by EXIF, or we by XMP, which libvips does not know. */
   turnedBy: 'nobody' | 'libvips' | 'us'
   hasAlpha: boolean
-  /** The colour profile in the file, if any, is nothing libvips has to apply: it says sRGB, or is in `matrix`. */
+  /** The colour profile in the file, if any, says sRGB and is not worth applying. */
   ignoreProfile: boolean
-  /** What the decoded pixels still have to go through to be sRGB. */
+  /** The same profile as a matrix, which gives sRGB to within rounding, for where that is near enough. */
   matrix: MatrixProfile | null
   /** Printing colours, which browsers show wrongly or not at all. */
   cmyk: boolean
@@ -56,9 +56,9 @@ async function plainJpegHeader(bytes: Uint8Array): Promise<PictureHeader | null>
   return {
     ...{ format: 'jpeg', width, height, orientation, hasAlpha: false, cmyk: false, exifBroken },
     turnedBy: orientation === 1 ? 'nobody' : 'libvips',
-    ignoreProfile: profile !== null && conversion !== 'libvips',
+    ignoreProfile: profile !== null && conversion === 'none',
     matrix: typeof conversion === 'string' ? null : conversion,
-    lean: conversion !== 'libvips',
+    lean: true,
   }
 }
 
@@ -104,7 +104,7 @@ async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise
     orientation,
     turnedBy: orientation === 1 ? 'nobody' : byExif !== null ? 'libvips' : 'us',
     hasAlpha: metadata.hasAlpha,
-    ignoreProfile: conversion !== 'libvips',
+    ignoreProfile: conversion === 'none',
     matrix: typeof conversion === 'string' ? null : conversion,
     cmyk: metadata.space === 'cmyk',
     exifBroken: exif?.broken ?? false,

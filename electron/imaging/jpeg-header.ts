@@ -68,13 +68,16 @@ export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
 /** APP0 and APP14 tell how the colours are stored; all other application segments, and comments, are about the picture. */
 const isAboutThePicture = (marker: number): boolean =>
   (marker >= 0xe1 && marker <= 0xef && marker !== 0xee) || marker === 0xfe
+/** APP2, where the colour profile is. */
+const PROFILE_SEGMENT = 0xe2
 
 /**
  * The same picture without what is said about it: libvips reads every EXIF and XMP entry into a value of its own, which takes
  * several times as long as decoding a small picture. How it is to be turned stays, as the only entry of a new EXIF segment.
  * @param bytes a file that `readPlainJpegHeader` understands
+ * @param withProfile the colour profile stays as well
  */
-export function leanJpeg(bytes: Uint8Array, orientation: Orientation): Uint8Array {
+export function leanJpeg(bytes: Uint8Array, orientation: Orientation, withProfile = false): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const kept: Uint8Array[] = [bytes.subarray(0, 2)]
   if (orientation !== 1) kept.push(orientationSegment(orientation))
@@ -87,7 +90,8 @@ export function leanJpeg(bytes: Uint8Array, orientation: Orientation): Uint8Arra
     }
     if (marker === 0xda) break
     const end = at + 2 + view.getUint16(at + 2)
-    if (!isAboutThePicture(marker)) kept.push(bytes.subarray(at, end))
+    if (!isAboutThePicture(marker) || (withProfile && marker === PROFILE_SEGMENT))
+      kept.push(bytes.subarray(at, end))
     at = end
   }
   kept.push(bytes.subarray(at))

@@ -26,10 +26,18 @@ export function openEncoded(bytes: Uint8Array, strictness: Strictness, extra: Sh
   })
 }
 
-/** The same for a file whose header has been read. */
-export function openPicture(bytes: Uint8Array, header: PictureHeader, strictness: Strictness): Sharp {
-  const lean = header.lean ? leanJpeg(bytes, header.orientation) : bytes
-  const opened = openEncoded(lean, strictness, { ignoreIcc: header.ignoreProfile })
+/**
+ * The same for a file whose header has been read.
+ * @param withProfile whether the colour profile is applied here
+ */
+export function openPicture(
+  bytes: Uint8Array,
+  header: PictureHeader,
+  strictness: Strictness,
+  withProfile = !header.ignoreProfile,
+): Sharp {
+  const lean = header.lean ? leanJpeg(bytes, header.orientation, withProfile) : bytes
+  const opened = openEncoded(lean, strictness, { ignoreIcc: !withProfile })
   return header.turnedBy === 'libvips' ? opened.autoOrient() : opened
 }
 

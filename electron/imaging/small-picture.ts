@@ -36,7 +36,9 @@ export async function renderSmall(
     return { data, width: info.width, height: info.height, alpha: 1, damaged: picture.damaged }
   }
   return tolerantly(async (strictness) => {
-    const { data, info } = await fitInto(openPicture(bytes, header, strictness), edge)
+    // Rounding is nothing to the eye.
+    const byLibvips = !header.ignoreProfile && header.matrix === null
+    const { data, info } = await fitInto(openPicture(bytes, header, strictness, byLibvips), edge)
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
