@@ -89,7 +89,7 @@ describe('from training to taking the model away', () => {
       .getByText(/% right/)
       .waitFor()
     await page.getByText(/the truth is between \d+ and \d+ %/).waitFor()
-    await page.getByText('No test picture has been opened').waitFor()
+    await page.getByText('No test picture has been looked at').waitFor()
     const matrix = page.getByTestId('confusion-matrix')
     await matrix.focus()
     await page.keyboard.press('Enter')
@@ -101,7 +101,7 @@ describe('from training to taking the model away', () => {
     await page.reload()
     await page
       .getByTestId('test-looks')
-      .getByText(/Test pictures opened here: [1-9]/)
+      .getByText(/Test pictures looked at: [1-9]/)
       .waitFor()
   })
 

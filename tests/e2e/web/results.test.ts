@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { drawnFolder, drawPictures } from '../../helpers/drawn-pictures.ts'
+import { drawPictures } from '../../helpers/drawn-pictures.ts'
 import { withContents } from '../../helpers/folders.ts'
 import { tinyBackboneFolder, trainingStudio } from '../../helpers/training-studio.ts'
 import { expectAccessibleInBothThemes, goToStep, inTheme, launchBrowser, startStudio } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
-/** Results of trainings that were made beforehand: three labels in two runs, and a hundred and twenty labels. */
+/** Results of trainings that were made beforehand: six labels in two runs, and a hundred and twenty labels. */
 let place: string
 let browser: Browser
 let studio: RunningStudio
@@ -19,13 +19,13 @@ beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), 'kestrel-results-'))
   const home = join(place, 'home')
   const made = await trainingStudio(home, await tinyBackboneFolder(join(place, 'backbones')))
-  const shapes = await made.projectOf(
-    await drawnFolder(join(place, 'shapes'), { classes: 3, count: 30, seed: 3 }),
-    'Shapes',
-  )
+  // Ash looks like fir, and birch like oak: there are mistakes, and other ones when the parts are cut differently.
+  const trees = ['ash', 'birch', 'cedar', 'elm', 'fir', 'oak']
+  const shapes = await made.projectOf(await drawn('shapes', trees, 20), 'Shapes')
   await made.train(shapes)
-  await made.train(shapes, { seed: 2, folds: 3 })
-  const many = await made.projectOf(await manyLabels(join(place, 'many')), 'Many')
+  await made.train(shapes, { folds: 3 })
+  const species = Array.from({ length: 120 }, (_, label) => `Very long species name number ${label + 1}`)
+  const many = await made.projectOf(await drawn('many', species, 4), 'Many')
   await made.train(many, { folds: 2 })
   await made.close()
 
@@ -38,9 +38,11 @@ afterAll(async () => {
   await rm(place, withContents)
 })
 
-async function manyLabels(folder: string): Promise<string> {
-  for (const { path, label } of await drawPictures(folder, { classes: 120, count: 4, seed: 5 })) {
-    const into = join(folder, `Very long species name number ${label + 1}`)
+/** Drawn pictures in a folder per label; labels look alike in fours. */
+async function drawn(name: string, labels: string[], count: number): Promise<string> {
+  const folder = join(place, name)
+  for (const { path, label } of await drawPictures(folder, { classes: labels.length, count, seed: 3 })) {
+    const into = join(folder, labels[label]!)
     await mkdir(into, { recursive: true })
     await rename(path, join(into, basename(path)))
   }
@@ -79,17 +81,16 @@ describe('two runs', () => {
 
   test('a test picture opened large in Pictures is counted, a small one is not', async () => {
     await page.getByText('No test picture has been looked at').waitFor()
-    await goToStep(page, 'Pictures')
-    await page.getByRole('combobox', { name: 'Split' }).click()
-    await page.getByRole('option', { name: 'Test' }).click()
-    await page.locator('[data-index="0"][data-picture]').click()
-    await goToStep(page, 'Results')
+    const results = page.url()
     const looks = page.getByTestId('test-looks')
-    await looks.getByText(/No test picture|looked at: 1\./).waitFor()
-    const before = (await looks.innerText()).includes('looked at: 1.') ? 1 : 0
-    await goToStep(page, 'Pictures')
-    await page.getByRole('combobox', { name: 'Split' }).click()
-    await page.getByRole('option', { name: 'Test' }).click()
+    const testPictures = async (): Promise<void> => {
+      await page.goto(results.replace(/results.*/, 'pictures?split=test'))
+      await page.getByRole('grid', { name: '18 pictures' }).waitFor()
+    }
+    await testPictures()
+    await page.goto(results)
+    await looks.getByText('No test picture has been looked at').waitFor()
+    await testPictures()
     await page.locator('[data-index="0"][data-picture]').click()
     await page.keyboard.press('Space')
     await page.keyboard.press('ArrowRight')
@@ -98,7 +99,6 @@ describe('two runs', () => {
     await page.keyboard.press('Escape')
     await goToStep(page, 'Results')
     await looks.getByText(/looked at: 3\./).waitFor()
-    expect(before).toBeLessThanOrEqual(1)
   })
 
   test('a label opens all its pictures, least certain first, and its mistakes on their own', async () => {
@@ -157,13 +157,13 @@ describe('two runs', () => {
     await page.getByRole('option', { name: /^Run 1/ }).click()
     const compare = page.getByTestId('compare')
     const figures = page.getByTestId('compare-figures')
-    // 75 training pictures, not the 15 of the test.
-    await expect.poll(() => figures.getByRole('cell', { name: '75', exact: true }).count()).toBe(2)
+    // 102 training pictures, not the 18 of the test.
+    await expect.poll(() => figures.getByRole('cell', { name: '102', exact: true }).count()).toBe(2)
     await figures.getByRole('row', { name: /macro F1/ }).waitFor()
     const shown = /(\d+) % right/.exec(await page.getByTestId('accuracy').innerText())?.[1]
     expect(await figures.getByRole('row', { name: /^Right/ }).innerText()).toContain(shown)
     const labels = page.getByTestId('compare-labels').locator('tbody tr')
-    expect(await labels.count()).toBe(3)
+    expect(await labels.count()).toBe(6)
     await keep('compare')
     const group = compare.locator('section').first()
     const heading = await group.getByRole('heading').innerText()
@@ -175,6 +175,7 @@ describe('two runs', () => {
       .waitFor()
     await expect.poll(() => tiles().count()).toBe(Number(total))
     await gallery().getByText('one chosen').waitFor()
+    await expect.poll(async () => (await gallery().boundingBox())!.y).toBeGreaterThanOrEqual(0)
     await expectAccessibleInBothThemes(page)
     await page.keyboard.press('k')
     await page.getByText('Noted: the label is right').last().waitFor()
@@ -205,10 +206,7 @@ describe('a hundred and twenty labels that begin alike', () => {
         ),
       ).toBe(0)
     }
-    await page
-      .getByRole('button', { name: 'Very long species name number 17', exact: true })
-      .first()
-      .waitFor()
+    await table.getByRole('button', { name: 'Very long species name number 17', exact: true }).waitFor()
     await keep('many')
     await table.scrollIntoViewIfNeeded()
     await keep('many-table')
