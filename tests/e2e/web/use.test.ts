@@ -137,7 +137,7 @@ describe('single pictures', () => {
   it('lets Pictures take back what was said, in words', async () => {
     await goto('Pictures')
     await page.getByRole('region', { name: 'Messages' }).waitFor({ state: 'attached' })
-    await page.keyboard.press('z')
+    await page.keyboard.press('Control+z')
     await page.getByText('Undone: the label given in Use').waitFor()
     await goto('Use')
   })
