@@ -13,7 +13,8 @@ export function useMatrixSize(
   const { width } = useElementSize(frame)
   const head = computed(() => {
     const longest = Math.max(...toValue(input).names.map((name) => name.length), 4)
-    return Math.min(150, 28 + longest * 7.2)
+    // Wide letters, lit up: a name that has room is never shortened.
+    return Math.min(150, 28 + longest * 8.4)
   })
   const cell = computed(() => {
     const { count, zoom } = toValue(input)
