@@ -127,6 +127,8 @@ describe('single pictures', () => {
     await choose(/Choose pictures/, await pictures('leaf', 1))
     await page.getByRole('button', { name: /No, it is/ }).waitFor()
     const field = await itIs('EL')
+    // The label made a moment ago comes with the next word from the studio, not with the answer to the click.
+    await page.getByTestId('answer').getByRole('option', { name: /^elm/ }).waitFor()
     expect((await highlighted().innerText()).split('\n')[0]).toBe('el')
     await field.press('ArrowDown')
     expect((await highlighted().innerText()).split('\n')[0]).toBe('elm')
@@ -140,6 +142,25 @@ describe('single pictures', () => {
     await page.keyboard.press('Control+z')
     await page.getByText('Undone: the label given in Use').waitFor()
     await goto('Use')
+  })
+
+  it('keeps under Enter what was pointed at while labels are made elsewhere', async () => {
+    await choose(/Choose pictures/, await pictures('leaf', 1))
+    await page.getByRole('button', { name: /No, it is/ }).waitFor()
+    const field = await itIs('EL')
+    const options = page.getByTestId('answer').getByRole('option')
+    while ((await highlighted().innerText()).split('\n')[0] !== 'shell') await field.press('ArrowDown')
+    const before = await options.count()
+
+    const { origin, pathname } = new URL(page.url())
+    const made = await page.request.post(`${origin}/rpc/labels/create`, {
+      data: { json: { projectId: pathname.split('/')[2], name: 'elder' } },
+      headers: { origin },
+    })
+    expect(made.ok()).toBe(true)
+    await options.nth(before).waitFor()
+    expect((await highlighted().innerText()).split('\n')[0]).toBe('shell')
+    await field.press('Escape')
   })
 })
 
