@@ -37,6 +37,7 @@ export function trainingRouter({
       options: os.training.options.handler(({ input }) => training.options(input)),
       forecast: os.training.forecast.handler(({ input }) => training.forecast(input)),
       students: os.training.students.handler(({ input }) => training.students(input)),
+      makeSmall: os.training.makeSmall.handler(({ input }) => training.makeSmall(input)),
       start: os.training.start.handler(({ input }) => training.start(input)),
       resume: os.training.resume.handler(({ input }) => training.resume(input)),
       stop: os.training.stop.handler(({ input }) => {

@@ -36,7 +36,10 @@ export const trainConfigSchema = z.object({
   /** What differs from the preset of a recipe that trains by gradients. */
   changes: gradientChangesSchema.default({}),
   engine: z.enum(trainingEngines).default('onnx'),
-  /** A finished training whose model a smaller one learns from; null: the labels alone. Not with the recipe `head`. */
+  /**
+   * A training whose model a smaller one learns from, finished or before it in the queue; null: the labels alone. Not
+   * with the recipe `head`.
+   */
   teacherRunId: z.string().nullable().default(null),
 })
 export type TrainConfig = z.infer<typeof trainConfigSchema>
@@ -93,9 +96,16 @@ export const studentSchema = z.object({
 })
 export type Student = z.infer<typeof studentSchema>
 
+/** Whose knowledge a smaller network takes over: a finished training's, or a backbone's, on which a head is trained first. */
+export const teacherSchema = z.union([
+  z.strictObject({ runId: z.string().max(64) }),
+  z.strictObject({ backboneId: z.string().max(200) }),
+])
+export type Teacher = z.infer<typeof teacherSchema>
+
 export const training = {
-  /** What a finished model weighs, and what lighter ones it could be made small to; none where it is light already. */
-  students: call.input(runRef).output(
+  /** What a teacher weighs, and what lighter networks there are for it; none where it is light already. */
+  students: call.input(projectRef.extend({ teacher: teacherSchema })).output(
     z.object({
       teacher: z.object({ bytes: z.int(), milliseconds: z.number() }),
       students: z.array(studentSchema),
@@ -106,6 +116,13 @@ export const training = {
   start: call
     .input(projectRef.extend({ config: trainConfigSchema }))
     .output(z.object({ runId: z.string(), jobId: z.string() })),
+  /**
+   * Trains a smaller network by a teacher. Where that is a backbone, the newest head on it teaches, if it is one of the
+   * pictures and labels of now; else one is trained before.
+   */
+  makeSmall: call
+    .input(projectRef.extend({ teacher: teacherSchema, config: trainConfigSchema }))
+    .output(z.object({ runId: z.string(), jobId: z.string(), teacherRunId: z.string() })),
   /**
    * Goes on with a training by gradients that was interrupted or stopped, from its last finished epoch. A stopped run has a
    * model and stays as it is: what goes on is a run of its own.

@@ -70,7 +70,14 @@ const calls: Record<string, { input?: unknown; code?: string | string[] }> = {
   'training.options': { input: project, code: 'project-not-found' },
   'training.forecast': { input: { ...project, config }, code: 'project-not-found' },
   'training.start': { input: { ...project, config }, code: 'project-not-found' },
-  'training.students': { input: run, code: 'project-not-found' },
+  'training.students': {
+    input: { ...project, teacher: { runId: run.runId } },
+    code: 'project-not-found',
+  },
+  'training.makeSmall': {
+    input: { ...project, teacher: { backboneId: 'none' }, config },
+    code: 'project-not-found',
+  },
   'training.resume': { input: run, code: 'project-not-found' },
   'training.stop': { input: run, code: ['project-not-found', 'not-found'] },
   'runs.list': { input: project, code: 'project-not-found' },

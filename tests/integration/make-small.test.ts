@@ -11,6 +11,8 @@ let work: string
 let studio: TrainingStudio
 let projectId: string
 let teacherId: string
+/** Comes with Kestrel. */
+const own = 'kestrel_small_160'
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'kestrel-small-'))
   studio = await trainingStudio(join(work, 'home'), await tinyBackboneFolder(join(work, 'backbones')))
@@ -26,13 +28,16 @@ afterAll(async () => {
 })
 
 const optionOf = async (id: 'tiny' | 'small' | 'medium') => {
-  const { students } = await studio.client.training.students({ projectId, runId: teacherId })
+  const { students } = await studio.client.training.students({ projectId, teacher: { runId: teacherId } })
   return students.find((student) => student.id === id)!
 }
 
 describe('making a model small', () => {
   it('offers lighter networks with what they weigh on this machine', async () => {
-    const { teacher, students } = await studio.client.training.students({ projectId, runId: teacherId })
+    const { teacher, students } = await studio.client.training.students({
+      projectId,
+      teacher: { runId: teacherId },
+    })
     expect(teacher.bytes).toBeGreaterThan(0)
     expect(students.map(({ id }) => id)).toContain('tiny')
     expect(students.map(({ id }) => id)).not.toContain('medium')
@@ -87,7 +92,47 @@ describe('making a model small', () => {
 
   it('offers nothing where the model is light already', async () => {
     const { runId } = await studio.train(projectId, { recipe: 'head', backboneId: 'tiny', folds: 0 })
-    expect((await studio.client.training.students({ projectId, runId })).students).toEqual([])
+    for (const teacher of [{ runId }, { backboneId: 'tiny' }])
+      expect((await studio.client.training.students({ projectId, teacher })).students).toEqual([])
+  })
+
+  it('lets a backbone teach, which learns the labels first: once, while pictures and labels stay as they are', async () => {
+    const teacher = { backboneId: own }
+    const { students, teacher: weight } = await studio.client.training.students({ projectId, teacher })
+    expect(weight.bytes).toBeGreaterThan(3e6)
+    const { config } = students.find(({ id }) => id === 'tiny')!
+    const short = { ...config, changes: { ...config.changes, epochs: 1 } }
+    const first = await studio.client.training.makeSmall({ projectId, teacher, config: short })
+    expect((await studio.jobs.wait(first.jobId)).error).toBeNull()
+    const head = await studio.client.runs.get({ projectId, runId: first.teacherRunId })
+    expect(head).toMatchObject({ state: 'done', config: { recipe: 'head', backboneId: own } })
+    const small = await studio.client.runs.get({ projectId, runId: first.runId })
+    expect(small).toMatchObject({ state: 'done', teacher: head.number, counts: head.counts })
+    expect(small.madeSmall!.teacher.testAccuracy).toBeCloseTo(head.testAccuracy!, 6)
+
+    const second = await studio.client.training.makeSmall({ projectId, teacher, config: short })
+    expect(second.teacherRunId).toBe(first.teacherRunId)
+    expect((await studio.jobs.wait(second.jobId)).error).toBeNull()
+  })
+
+  it('says so when the training it was to learn from ended without a model', async () => {
+    const teacher = { backboneId: own }
+    const { students } = await studio.client.training.students({ projectId, teacher })
+    // Other labels than the head knows: it has to be trained again, and is stopped while it waits.
+    await studio.client.labels.create({ projectId, name: 'not seen yet' })
+    const other = { recipe: 'scratch' as const, backboneId: null, folds: 0, changes: { epochs: 50 } }
+    const { recommended } = await studio.client.training.options({ projectId })
+    const busy = await studio.client.training.start({ projectId, config: { ...recommended, ...other } })
+    const { runId, jobId, teacherRunId } = await studio.client.training.makeSmall({
+      projectId,
+      teacher,
+      config: students[0]!.config,
+    })
+    await studio.client.training.stop({ projectId, runId: teacherRunId })
+    await studio.client.training.stop({ projectId, runId: busy.runId })
+    const job = await studio.jobs.wait(jobId)
+    expect(job.error?.message).toContain('ended before there was a model')
+    expect(await studio.client.runs.get({ projectId, runId })).toMatchObject({ state: 'failed' })
   })
 
   it('refuses what cannot teach, in words', async () => {

@@ -22,6 +22,7 @@ import { checkShots } from './checks.ts'
 import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
 import { passportOf } from './passport.ts'
+import { teacherOf } from './teacher.ts'
 import { findWarmStart } from './warm-start.ts'
 import { imagesOf } from './plan.ts'
 import type { TrainingPlan } from './plan.ts'
@@ -59,6 +60,7 @@ export async function runTraining(
   const steps = stepWriter(ports, project, run.id)
   let facts = run.facts
   try {
+    const teacher = teacherOf(project, run.config)
     await mkdir(draft, { recursive: true })
     const backbone = await prepared(ports, run, job)
     if (backbone) {
@@ -66,7 +68,11 @@ export async function runTraining(
       facts = { ...facts, backbone: { id, name, sha256, licence } }
     }
     const warm = backbone ? warmStartOf(project, run, backbone) : undefined
-    facts = { ...facts, warmStartFrom: warm?.id ?? null, weighed: await weigh(ports, project, run, backbone) }
+    facts = {
+      ...facts,
+      warmStartFrom: warm?.id ?? null,
+      weighed: teacher && (await weigh(ports, project, run, teacher, backbone)),
+    }
     if (facts.weighed) {
       runs.setFacts(run.id, facts)
       project.announce('runs')
@@ -136,14 +142,14 @@ async function prepared(
 async function weigh(
   { pool }: RunTrainingPorts,
   project: OpenProject,
-  { config: { teacherRunId }, facts: { gradients } }: RunRecord,
+  { facts: { gradients } }: RunRecord,
+  teacher: RunRecord,
   backbone: ReadyBackbone | null,
-): Promise<Weighed | null> {
-  if (teacherRunId === null) return null
+): Promise<Weighed> {
   const student = backbone ? { file: backbone.onnxPath } : { network: gradients!.network! }
   const { models } = await pool.quick<'measure'>({
     kind: 'measure',
-    models: [{ modelDir: runFolder(project, teacherRunId) }, student],
+    models: [{ modelDir: runFolder(project, teacher.id) }, student],
   })
   return { teacher: models[0]!, student: models[1]! }
 }

@@ -1,11 +1,5 @@
-import type { Forecast, TrainConfig, TrainingOptions } from '#shared/contract/training.ts'
-import { forecastTraining } from '#shared/domain/forecast.ts'
-import { planGradients, shownPictures } from '#shared/domain/training/presets.ts'
-import type { GradientPlan } from '#shared/domain/training/presets.ts'
+import type { Forecast, Teacher, TrainConfig, TrainingOptions } from '#shared/contract/training.ts'
 import { KestrelError } from '#shared/errors/index.ts'
-import { cachedPictures } from '#shared/util/feature-cache-format.ts'
-import { expectedRateOf } from '../backbones/known-architectures.ts'
-import type { ReadyBackbone } from '../backbones/service.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
 import type { Log } from '../log.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
@@ -14,13 +8,13 @@ import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
 import { checkPlan } from './checks.ts'
 import { whatNext, isResumable, wasStopped } from './checkpoints.ts'
+import { forecastOf, gradientsOf, noBackbone } from './forecast.ts'
 import { freezeContinuation, freezeRun } from './freeze.ts'
 import { frozenPlan, leftOut, planTraining } from './plan.ts'
-import { studentsFor } from './students.ts'
+import { headOn, studentsFor } from './students.ts'
 import { requireTeacher } from './teacher.ts'
 import type { TrainingPlan } from './plan.ts'
-import { rateName, runTraining } from './run-training.ts'
-import { findWarmStart } from './warm-start.ts'
+import { runTraining } from './run-training.ts'
 import type { RunTrainingPorts } from './run-training.ts'
 
 export interface TrainingPorts extends RunTrainingPorts {
@@ -41,8 +35,6 @@ export type TrainingService = ReturnType<typeof createTrainingService>
 const DEFAULT_SPLIT = { train: 0.7, val: 0.15, test: 0.15 }
 const DEFAULT_SEED = 1
 const DEFAULT_FOLDS = 5
-/** Pictures shown per second of a training by gradients, judging and a second round included, before anything was measured. */
-const EXPECTED_RATE = { 'fine-tune': 25, scratch: 90 }
 
 export function createTrainingService(ports: TrainingPorts) {
   const { registry, jobs, backbones, rates, pool, log } = ports
@@ -88,6 +80,16 @@ export function createTrainingService(ports: TrainingPorts) {
     }
   }
 
+  /** What a training with the recommended choices would learn from now. */
+  async function currentPlan(project: OpenProject): Promise<{ plan: TrainingPlan; config: TrainConfig }> {
+    const config = await recommended(project)
+    return { plan: planFor(project, config), config }
+  }
+  const now = async (project: OpenProject) => {
+    const { plan, config } = await currentPlan(project)
+    return { config, classes: plan.classes.length }
+  }
+
   async function options({ projectId }: { projectId: string }): Promise<TrainingOptions> {
     const project = registry.get(projectId)
     const config = await recommended(project)
@@ -117,47 +119,7 @@ export function createTrainingService(ports: TrainingPorts) {
     config: TrainConfig
   }): Promise<Forecast> {
     const project = registry.get(projectId)
-    const plan = planFor(project, config)
-    const count = plan.pictures.length
-    if (config.recipe !== 'head') {
-      const rate = rates.features(rateName(config))
-      const shown = shownPictures(gradientsOf(config, plan), plan.counts.train)
-      const seconds = ((1 + config.folds) * shown) / (rate ?? EXPECTED_RATE[config.recipe])
-      return {
-        seconds,
-        featuresSeconds: 0,
-        fitSeconds: seconds,
-        cachedPictures: 0,
-        basis: rate === null ? 'estimated' : 'measured',
-      }
-    }
-    const id = config.backboneId ?? (await backbones.recommended())
-    const backbone = (await backbones.list()).find((candidate) => candidate.id === id)
-    if (!backbone) throw noBackbone()
-    const prepared = await backbones.prepared(backbone.id)
-    const warm =
-      prepared !== null &&
-      findWarmStart(project, prepared.sha256, plan.classes, config.objective) !== undefined
-    return forecastTraining({
-      pictures: count,
-      cached: prepared ? await countCached(project, plan, prepared) : 0,
-      featureLength: backbone.featureLength,
-      classes: plan.classes.length,
-      folds: config.folds,
-      measured: { features: backbone.rate, fit: rates.fit(warm) },
-      expectedFeatureRate: expectedRateOf(backbone.architecture, backbone.inputSize),
-      preparing: prepared === null,
-    })
-  }
-
-  async function countCached(
-    project: OpenProject,
-    plan: TrainingPlan,
-    { sha256, preprocessing, featureLength }: ReadyBackbone,
-  ): Promise<number> {
-    const identity = { backboneSha256: sha256, preprocessing, featureLength }
-    const cached = await cachedPictures(project.paths.features, identity)
-    return plan.pictures.filter((picture) => cached.has(picture.sha256)).length
+    return forecastOf({ backbones, rates }, project, planFor(project, config), config)
   }
 
   async function start({
@@ -189,6 +151,14 @@ export function createTrainingService(ports: TrainingPorts) {
     const folds = config.teacherRunId === null ? config.folds : 0
     const frozen = { ...config, backboneId, folds }
     return begin(project, freezeRun(project, plan, frozen, gradients, ports.version), plan)
+  }
+
+  /** A head on a backbone, of the pictures and labels of now: the one there is, else one that is queued here. */
+  async function trainedHead(projectId: string, backboneId: string, small: TrainConfig): Promise<string> {
+    const known = headOn(registry.get(projectId), backboneId, small)
+    if (known) return known.id
+    const head = { recipe: 'head' as const, backboneId, folds: 0, changes: {}, teacherRunId: null }
+    return (await start({ projectId, config: { ...small, ...head } })).runId
   }
 
   /** Queues a run that is written down. */
@@ -249,14 +219,25 @@ export function createTrainingService(ports: TrainingPorts) {
     forecast,
     start,
 
-    /** @throws KestrelError not-found, model-unreadable */
-    students: ({ projectId, runId }: { projectId: string; runId: string }) =>
-      studentsFor({ pool, backbones }, registry.get(projectId), runId),
+    currentPlan,
 
-    /** What a training with the recommended choices would learn from now. */
-    async currentPlan(project: OpenProject): Promise<{ plan: TrainingPlan; config: TrainConfig }> {
-      const config = await recommended(project)
-      return { plan: planFor(project, config), config }
+    /** @throws KestrelError not-found, model-unreadable, backbone-unknown, backbone-damaged, no-backbone */
+    students: ({ projectId, teacher }: { projectId: string; teacher: Teacher }) =>
+      studentsFor({ pool, backbones, now }, registry.get(projectId), teacher),
+
+    /** @throws KestrelError as `start` does */
+    async makeSmall({
+      projectId,
+      teacher,
+      config,
+    }: {
+      projectId: string
+      teacher: Teacher
+      config: TrainConfig
+    }) {
+      const teacherRunId =
+        'runId' in teacher ? teacher.runId : await trainedHead(projectId, teacher.backboneId, config)
+      return { ...(await start({ projectId, config: { ...config, teacherRunId } })), teacherRunId }
     },
 
     /**
@@ -307,22 +288,5 @@ export function createTrainingService(ports: TrainingPorts) {
   }
 }
 
-/** @throws KestrelError bad-request when a network or a setting does not fit */
-const gradientsOf = ({ recipe, changes }: TrainConfig, plan: TrainingPlan): GradientPlan =>
-  planGradients(
-    {
-      recipe: recipe === 'scratch' ? 'scratch' : 'fine-tune',
-      pictures: plan.counts.train,
-      classes: plan.classes.length,
-      labels: plan.classes.map(({ name }) => name),
-    },
-    changes,
-  )
-
 /** A head makes its folds in seconds; folds of a training by gradients are as many trainings. */
 const usualFolds = (recipe: TrainConfig['recipe']): number => (recipe === 'head' ? DEFAULT_FOLDS : 0)
-
-const noBackbone = (): KestrelError =>
-  new KestrelError('no-backbone', 'No backbone is on this computer yet.', {
-    remedy: 'Download one in Settings, add a file of your own, or train a network from scratch.',
-  })

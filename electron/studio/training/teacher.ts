@@ -1,12 +1,14 @@
 import type { TrainConfig } from '#shared/contract/training.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import type { OpenProject } from '../projects/open-project.ts'
-import { findModel } from '../runs/service.ts'
+import { findModel, findRun, hasModel } from '../runs/service.ts'
+import { createRunsRepository } from '../storage/runs-repository.ts'
+import type { RunRecord } from '../storage/runs-repository.ts'
 import { createVersionsRepository } from '../storage/versions-repository.ts'
 import type { TrainingPlan } from './plan.ts'
 
 /**
- * Makes sure that a model can teach this training: there, of the same labels, and innocent of the test pictures, which it
+ * Makes sure that a model can teach this training: there, or before it in the queue; of the same labels; and innocent of the test pictures, which it
  * would otherwise hand on.
  * @throws KestrelError not-found, model-unreadable, bad-request with what does not fit
  */
@@ -24,7 +26,8 @@ export function requireTeacher(
         remedy: 'Make a model small with Careful or From scratch.',
       },
     )
-  const { run } = findModel(project, teacherRunId)
+  const found = findRun(project, teacherRunId)
+  const run = found.state === 'running' ? found : findModel(project, teacherRunId).run
   const known = new Set(run.classes.map(({ name }) => name))
   const unknown = plan.classes.filter(({ name }) => !known.has(name))
   if (unknown.length > 0)
@@ -50,4 +53,25 @@ export function requireTeacher(
         remedy: 'Divide the pictures as that training did, or train it again.',
       },
     )
+}
+
+/**
+ * The training whose model this one learns from, now that its turn has come.
+ * @returns null when none teaches it
+ * @throws KestrelError model-unreadable when the teacher came to nothing, or is gone
+ */
+export function teacherOf(
+  project: OpenProject,
+  { teacherRunId }: Pick<TrainConfig, 'teacherRunId'>,
+): RunRecord | null {
+  if (teacherRunId === null) return null
+  const teacher = project.use(createRunsRepository).find(teacherRunId)
+  if (teacher && hasModel(teacher)) return teacher
+  throw new KestrelError(
+    'model-unreadable',
+    teacher
+      ? `${teacher.name}, which was to teach this one, ended before there was a model.`
+      : 'The training that was to teach this one is not there any more.',
+    { kept: 'Nothing else was changed.', remedy: 'Train the teacher again, then make it small.' },
+  )
 }

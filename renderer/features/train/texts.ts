@@ -80,7 +80,10 @@ export default {
     title: 'Make it small',
     words: 'Teach a smaller network what this model knows: for a phone, a web page or a slow computer.',
     weighing: 'Weighing the models on this computer',
-    now: 'Run {number} now: {weight}.',
+    from: 'Learns from',
+    learnsFirst: 'learns your labels first, in seconds',
+    isSmall: 'made small from run {number}',
+    now: '{name} weighs {weight}.',
     weight: '{size}, {time} for a picture',
     term: 'distillation',
     meaning:
@@ -89,7 +92,7 @@ export default {
     size: { tiny: 'Tiny', small: 'Small', medium: 'Medium' },
     knows: 'Begins as Kestrel’s own network, which knows pictures already.',
     learns: 'Learns from your pictures alone: needs many of them.',
-    none: 'This model is light already: none of Kestrel’s small networks is smaller.',
+    none: 'This one is light already: none of Kestrel’s small networks is smaller.',
     start: 'Make it small',
     live: {
       label: 'The small model beside its teacher',

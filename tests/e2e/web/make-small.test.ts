@@ -1,6 +1,14 @@
+import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { expectAccessibleInBothThemes, goToStep, launchBrowser, startStudio, trySample } from './studio.ts'
+import {
+  expectAccessibleInBothThemes,
+  goToStep,
+  inTheme,
+  launchBrowser,
+  startStudio,
+  trySample,
+} from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 let browser: Browser
@@ -20,6 +28,17 @@ afterAll(async () => {
   await browser?.close()
 })
 
+/** As pictures for the eye, where a folder is named. */
+async function look(name: string): Promise<void> {
+  const folder = process.env['KESTREL_TEST_PICTURES']
+  if (!folder) return
+  for (const theme of ['light', 'dark'] as const) {
+    await inTheme(page, theme)
+    await page.getByTestId('make-small').scrollIntoViewIfNeeded()
+    await page.screenshot({ path: join(folder, `make-small-${name}-${theme}.png`) })
+  }
+  await inTheme(page, 'light')
+}
 const goto = (step: string): Promise<void> => goToStep(page, step)
 
 describe('a finished model', () => {
@@ -38,8 +57,24 @@ describe('a finished model', () => {
     await card.getByRole('radio', { name: /^Tiny/ }).waitFor()
     // A head on Kestrel's own network is as large as "small": that would save nothing.
     expect(await card.getByRole('radio').count()).toBe(1)
-    await card.getByText(/Run 1 now: [\d.]+\sMB, [\d.]+\sms/).waitFor()
+    await card.getByText(/Run 1 · \d+ % weighs [\d.]+\sMB, [\d.]+\sms/).waitFor()
     await expectAccessibleInBothThemes(page)
+    await look('run')
+  })
+
+  it('may learn from a ready-made network as well', async () => {
+    const card = page.getByTestId('make-small')
+    await card.getByRole('combobox', { name: 'Learns from' }).click()
+    const own = page.getByRole('option', { name: /^Kestrel/ })
+    await own.getByText('learns your labels first').waitFor()
+    await look('teachers')
+    await own.click()
+    await card.getByText(/^Kestrel.* weighs [\d.]+\sMB/).waitFor()
+    await expectAccessibleInBothThemes(page)
+    await look('backbone')
+    await card.getByRole('combobox', { name: 'Learns from' }).click()
+    await page.getByRole('option', { name: /^Run 1/ }).click()
+    await card.getByText(/Run 1 · \d+ % weighs/).waitFor()
   })
 
   it('teaches a smaller one, which stands beside it in Results', async () => {
