@@ -6,9 +6,10 @@ import { openEncoded } from './sharp.ts'
 export type ColourConversion = 'none' | MatrixProfile | 'libvips'
 
 /**
- * The cheapest way that gives what libvips gives, to within 1 (rounding). Setting a conversion up in libvips takes several
- * times as long as decoding a web picture, half of the profiles out there say sRGB in one wording or another, and nearly all of
- * the others are a matrix. Tried out once for each profile, on colours from all over the cube.
+ * The cheapest way that gives what libvips gives: to within 1 (rounding) where the profile says sRGB, and exactly where its matrix
+ * is applied. Setting a conversion up in libvips takes several times as long as decoding a web picture, half of the profiles out
+ * there say sRGB in one wording or another, and nearly all of the others are a matrix. Tried out once for each profile, on colours
+ * from all over the cube.
  */
 export function conversionOf(profile: Uint8Array): Promise<ColourConversion> {
   const key = createHash('sha256').update(profile).digest('base64')
@@ -23,31 +24,42 @@ export function conversionOf(profile: Uint8Array): Promise<ColourConversion> {
 const conversions = new Map<string, Promise<ColourConversion>>()
 
 const STEPS = 24
+/** What each level of one colour is shown with, of the other two. */
+const WITH = [0, 128, 255]
+const WIDTH = 32
+const HEIGHT = (STEPS ** 3 + 3 * 256 * WITH.length) / WIDTH
 
-/** uint8 `[STEPS², STEPS, 3]`: the colour cube in even steps from 0 to 255. */
-function lattice(): Uint8Array {
+/** uint8 `[HEIGHT, WIDTH, 3]`: the colour cube in even steps from 0 to 255, and every level of each colour. */
+function colourSamples(): Uint8Array {
   const level = (step: number): number => Math.round((step * 255) / (STEPS - 1))
-  const colours = new Uint8Array(STEPS ** 3 * 3)
+  const colours = new Uint8Array(WIDTH * HEIGHT * 3)
   for (let i = 0; i < STEPS ** 3; i++) {
     colours[i * 3] = level(i % STEPS)
     colours[i * 3 + 1] = level(Math.floor(i / STEPS) % STEPS)
     colours[i * 3 + 2] = level(Math.floor(i / STEPS ** 2))
   }
+  let at = STEPS ** 3 * 3
+  for (const others of WITH)
+    for (let colour = 0; colour < 3; colour++)
+      for (let value = 0; value < 256; value++, at += 3) {
+        colours.fill(others, at, at + 3)
+        colours[at + colour] = value
+      }
   return colours
 }
 
 async function tryOut(profile: Uint8Array): Promise<ColourConversion> {
   // "RGB " at byte 16: what kind of numbers the profile is for.
   if (profile.length < 128 || String.fromCharCode(...profile.subarray(16, 20)) !== 'RGB ') return 'libvips'
-  const colours = lattice()
-  const converted = await toSrgb(colours, STEPS, STEPS ** 2, profile)
-  const agrees = (other: Uint8Array): boolean =>
-    converted.length === other.length && converted.every((value, i) => Math.abs(value - other[i]!) <= 1)
-  if (agrees(colours)) return 'none'
+  const colours = colourSamples()
+  const converted = await toSrgb(colours, WIDTH, HEIGHT, profile)
+  const agrees = (other: Uint8Array, within: number): boolean =>
+    converted.length === other.length && converted.every((value, i) => Math.abs(value - other[i]!) <= within)
+  if (agrees(colours, 1)) return 'none'
   const matrix = readMatrixProfile(profile)
   if (matrix === null) return 'libvips'
   applyMatrixProfile(colours, matrix)
-  return agrees(colours) ? matrix : 'libvips'
+  return agrees(colours, 0) ? matrix : 'libvips'
 }
 
 /**

@@ -21,7 +21,7 @@ export interface PictureHeader {
   hasAlpha: boolean
   /** The colour profile in the file, if any, says sRGB and is not worth applying. */
   ignoreProfile: boolean
-  /** The same profile as a matrix, which gives sRGB to within rounding, for where that is near enough. */
+  /** The same profile as a matrix, which gives the pixels that libvips gives. */
   matrix: MatrixProfile | null
   /** Printing colours, which browsers show wrongly or not at all. */
   cmyk: boolean

@@ -1,20 +1,33 @@
 /**
  * Colour profiles that are three curves and a matrix, which those of cameras, phones and displays are (ICC.1:2010, section 8.3.3,
  * "three-component matrix-based profiles"): applied here, because setting such a conversion up in libvips takes several times as
- * long as decoding a small picture.
+ * long as decoding a small picture. In whole numbers, with the rounding of Little CMS, which libvips and Pillow convert with: the
+ * pixels are the very same.
  */
 export interface MatrixProfile {
-  /** Linear light, 0 … 1, for each level of red, green and blue: `[3, 256]`. */
-  linear: Float32Array
-  /** Linear light of the profile to linear light of sRGB, row by row. */
+  /** Linear light for each level of red, green and blue: `[3, 256]`, of ONE. */
+  linear: Int32Array
+  /** Linear light of the profile to linear light of sRGB, row by row, of ONE. */
   matrix: readonly number[]
 }
 
-/** Columns: red, green and blue of sRGB under D50 (IEC 61966-2-1, adapted by Bradford's method). */
-const srgbToXyz = [
-  0.4360747, 0.3850649, 0.1430804, 0.2225045, 0.7168786, 0.0606169, 0.0139322, 0.0971045, 0.7141733,
-]
-const xyzToSrgb = inverted(srgbToXyz)
+/** 1 as Little CMS keeps light and matrices where levels have 8 bits: 14 bits after the point. */
+const ONE = 16_384
+const inFixed = (value: number): number => Math.floor(value * ONE + 0.5)
+
+/**
+ * The sRGB that libvips converts to: red, green and blue under D50 and the curve (a x + b)^g, or c x below d, as its profile says
+ * them, 16 bits after the point.
+ */
+const SRGB = {
+  colorants: [
+    [28_576, 14_578, 911],
+    [25_238, 46_985, 6362],
+    [9376, 3973, 46_788],
+  ].map((colorant) => colorant.map(fromIcc)),
+  curve: [157_289, 62_119, 3417, 5072, 2651].map(fromIcc),
+} as const
+const xyzToSrgb = inverted(toXyz(SRGB.colorants))
 
 /** @returns null for profiles of another kind, and for what is not a profile. */
 export function readMatrixProfile(profile: Uint8Array): MatrixProfile | null {
@@ -24,29 +37,30 @@ export function readMatrixProfile(profile: Uint8Array): MatrixProfile | null {
   if (tags === null || tags.has('A2B0') || tags.has('A2B1')) return null
   const colorants = ['rXYZ', 'gXYZ', 'bXYZ'].map((name) => readXyz(tags.get(name)))
   const curves = ['rTRC', 'gTRC', 'bTRC'].map((name) => readCurve(tags.get(name)))
-  const [red, green, blue] = colorants
-  if (!red || !green || !blue || curves.some((curve) => curve === null)) return null
-  const toXyz = [0, 1, 2].flatMap((row) => [red[row]!, green[row]!, blue[row]!])
-  const linear = new Float32Array(3 * 256)
-  curves.forEach((curve, channel) => {
-    for (let level = 0; level < 256; level++) linear[channel * 256 + level] = curve!(level / 255)
-  })
-  if (![...linear, ...toXyz].every(Number.isFinite)) return null
-  return { linear, matrix: times(xyzToSrgb, toXyz) }
+  if (colorants.some((colorant) => colorant === null) || curves.some((curve) => curve === null)) return null
+  const light = curves.flatMap((curve) =>
+    Array.from({ length: 256 }, (_, level) => inFixed(Math.fround(curve!(Math.fround(level / 255))))),
+  )
+  const matrix = times(xyzToSrgb, toXyz(colorants as number[][])).map(inFixed)
+  // What does not fit is no sensible profile; 32 times the light of white is more than any has.
+  if (![...light, ...matrix].every((value) => Math.abs(value) <= 32 * ONE)) return null
+  return { linear: Int32Array.from(light), matrix }
 }
 
-/** Levels of linear light that have a level of sRGB each; the darkest of them are a tenth of a level of sRGB apart. */
-const FINE = 32_767
 let encoded: Uint8Array | null = null
 
-/** Level of sRGB for linear light (IEC 61966-2-1, section 5.2). */
+/** Level of sRGB for linear light 0 … ONE. */
 function encodedLevels(): Uint8Array {
   if (encoded !== null) return encoded
-  encoded = new Uint8Array(FINE + 1)
-  for (let i = 0; i <= FINE; i++) {
-    const light = i / FINE
-    const value = light <= 0.0031308 ? 12.92 * light : 1.055 * light ** (1 / 2.4) - 0.055
-    encoded[i] = Math.round(255 * value)
+  const [g, a, b, c, d] = SRGB.curve as unknown as [number, number, number, number, number]
+  const bend = (a * d + b) ** g
+  encoded = new Uint8Array(ONE + 1)
+  for (let i = 0; i <= ONE; i++) {
+    const light = Math.fround(i / ONE)
+    const value = Math.fround(light >= bend ? (light ** (1 / g) - b) / a : light / c)
+    // By way of 16 bits: what is rounded twice is now and then another level.
+    const word = toWord(Math.max(0, Math.min(1, value)) * 65_535)
+    encoded[i] = Math.floor((word * 65_281 + 8_388_608) / 2 ** 24)
   }
   return encoded
 }
@@ -54,12 +68,15 @@ function encodedLevels(): Uint8Array {
 /** @param rgb uint8 `[pixels, 3]` in the colours of the profile; becomes sRGB, in place */
 export function applyMatrixProfile(rgb: Uint8Array, { linear, matrix }: MatrixProfile): void {
   const levels = encodedLevels()
-  const [rr, rg, rb, gr, gg, gb, br, bg, bb] = matrix.map((value) => value * FINE) as unknown as [
+  const [rr, rg, rb, gr, gg, gb, br, bg, bb] = matrix as unknown as [
     ...[number, number, number],
     ...[number, number, number],
     ...[number, number, number],
   ]
-  const level = (light: number): number => levels[light < 0 ? 0 : light > FINE ? FINE : (light + 0.5) | 0]!
+  const level = (sum: number): number => {
+    const light = (sum + ONE / 2) >> 14
+    return levels[light < 0 ? 0 : light > ONE ? ONE : light]!
+  }
   for (let at = 0; at + 2 < rgb.length; at += 3) {
     const r = linear[rgb[at]!]!
     const g = linear[256 + rgb[at + 1]!]!
@@ -87,7 +104,11 @@ function readTags(profile: Uint8Array): Map<string, DataView> | null {
   return tags
 }
 
-const fixed = (view: DataView, at: number): number => view.getInt32(at) / 65536
+/** s15Fixed16Number (section 4.6). */
+function fromIcc(value: number): number {
+  return value / 65_536
+}
+const fixed = (view: DataView, at: number): number => fromIcc(view.getInt32(at))
 
 /** XYZType (section 10.31). */
 function readXyz(view: DataView | undefined): readonly number[] | null {
@@ -95,45 +116,69 @@ function readXyz(view: DataView | undefined): readonly number[] | null {
   return [fixed(view, 8), fixed(view, 12), fixed(view, 16)]
 }
 
+type Curve = (level: number) => number
+
 /** curveType and parametricCurveType (sections 10.6 and 10.18): level 0 … 1 to linear light. */
-function readCurve(view: DataView | undefined): ((level: number) => number) | null {
+function readCurve(view: DataView | undefined): Curve | null {
   if (!view || view.byteLength < 12) return null
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
-  const kind = text(bytes, 0)
-  if (kind === 'curv') {
-    const count = view.getUint32(8)
-    if (count === 0) return (level) => level
-    if (view.byteLength < 12 + 2 * count) return null
-    if (count === 1) {
-      const gamma = view.getUint16(12) / 256
-      return (level) => level ** gamma
-    }
-    return (level) => {
-      const place = level * (count - 1)
-      const below = Math.min(count - 2, Math.floor(place))
-      const [low, high] = [view.getUint16(12 + 2 * below), view.getUint16(14 + 2 * below)]
-      return (low + (high - low) * (place - below)) / 65535
-    }
+  const kind = text(new Uint8Array(view.buffer, view.byteOffset, view.byteLength), 0)
+  if (kind === 'curv') return sampledCurve(view)
+  return kind === 'para' ? parametricCurve(view) : null
+}
+
+function sampledCurve(view: DataView): Curve | null {
+  const count = view.getUint32(8)
+  if (count === 0) return (level) => level
+  if (view.byteLength < 12 + 2 * count) return null
+  if (count === 1) {
+    const gamma = view.getUint16(12) / 256
+    return (level) => level ** gamma
   }
-  if (kind !== 'para') return null
+  const samples = Uint16Array.from({ length: count }, (_, i) => view.getUint16(12 + 2 * i))
+  return (level) => between(samples, toWord(Math.fround(level * 65_535))) / 65_535
+}
+
+/** 0 … 65535, the nearest one. */
+function toWord(value: number): number {
+  return Math.max(0, Math.min(65_535, Math.floor(value + 0.5)))
+}
+
+/** Linear between two samples, in 16 bits each before and after the point. @param place 0 … 65535: the first to the last sample */
+function between(samples: Uint16Array, place: number): number {
+  const last = samples.length - 1
+  if (place === 65_535) return samples[last]!
+  const steps = last * place
+  const exact = steps + Math.floor((steps + 32_767) / 65_535)
+  const below = Math.floor(exact / 65_536)
+  const [low, high] = [samples[below]!, samples[below + 1]!]
+  return low + Math.floor(((high - low) * (exact % 65_536) + 32_768) / 65_536)
+}
+
+function parametricCurve(view: DataView): Curve | null {
   const form = view.getUint16(8)
-  const numbers = [1, 3, 4, 5, 7][form]
-  if (numbers === undefined || view.byteLength < 12 + 4 * numbers) return null
-  const [g = 1, a = 1, b = 0, c = 0, d = 0, e = 0, f = 0] = Array.from({ length: numbers }, (_, i) =>
+  const count = [1, 3, 4, 5, 7][form]
+  if (count === undefined || view.byteLength < 12 + 4 * count) return null
+  const [g = 1, a = 1, b = 0, c = 0, d = 0, e = 0, f = 0] = Array.from({ length: count }, (_, i) =>
     fixed(view, 12 + 4 * i),
   )
+  const power = (x: number): number => Math.max(0, a * x + b) ** g
   switch (form) {
     case 0:
       return (x) => x ** g
     case 1:
-      return (x) => (x >= -b / a ? (a * x + b) ** g : 0)
+      return (x) => (x >= -b / a ? power(x) : 0)
     case 2:
-      return (x) => (x >= -b / a ? (a * x + b) ** g + c : c)
+      return (x) => (x >= Math.max(0, -b / a) ? power(x) + c : c)
     case 3:
-      return (x) => (x >= d ? (a * x + b) ** g : c * x)
+      return (x) => (x >= d ? power(x) : c * x)
     default:
-      return (x) => (x >= d ? (a * x + b) ** g + e : c * x + f)
+      return (x) => (x >= d ? power(x) + e : c * x + f)
   }
+}
+
+/** @param colorants XYZ of red, green and blue @returns the matrix, row by row, that makes XYZ of linear light */
+function toXyz(colorants: readonly (readonly number[])[]): number[] {
+  return [0, 1, 2].flatMap((row) => colorants.map((colorant) => colorant[row]!))
 }
 
 const times = (a: readonly number[], b: readonly number[]): number[] =>

@@ -34,7 +34,7 @@ export function openPicture(
   bytes: Uint8Array,
   header: PictureHeader,
   strictness: Strictness,
-  withProfile = !header.ignoreProfile,
+  withProfile: boolean,
 ): Sharp {
   const lean = header.lean ? leanJpeg(bytes, header.orientation, withProfile) : bytes
   const opened = openEncoded(lean, strictness, { ignoreIcc: !withProfile })

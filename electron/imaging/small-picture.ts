@@ -36,7 +36,7 @@ export async function renderSmall(
     return { data, width: info.width, height: info.height, alpha: 1, damaged: picture.damaged }
   }
   return tolerantly(async (strictness) => {
-    // Rounding is nothing to the eye.
+    // Shrunk before the colours change: nothing to the eye.
     const byLibvips = !header.ignoreProfile && header.matrix === null
     const { data, info } = await fitInto(openPicture(bytes, header, strictness, byLibvips), edge)
       .toColourspace('srgb')
