@@ -10,7 +10,8 @@ import { requireFormat } from '#imaging/sniff.ts'
 /** A picture that was given to a model, and what the model said. */
 export interface Answer {
   id: string
-  path: string
+  /** Null: it never came out of its zip. */
+  path: string | null
   /** Relative to what was dropped. */
   name: string
   /** Highest first, at most 10. */
@@ -33,12 +34,26 @@ export function answerOf(id: string, file: { path: string; name: string }, parti
   return { id, ...file, top, milliseconds: partial.milliseconds, error: partial.error, size: null }
 }
 
+/** Of a picture that could not even be handed to the model. */
+export const unreadAnswer = (id: string, name: string, error: WireError): Answer => ({
+  ...{ id, name, error },
+  path: null,
+  top: [],
+  milliseconds: 0,
+  size: null,
+})
+
+export const noPicture = (): KestrelError =>
+  new KestrelError('not-a-picture', 'There is no picture in what was dropped.', {
+    remedy: 'Drop pictures, or a folder of pictures.',
+  })
+
 export const isUnsure = (answer: Answer, threshold: number): boolean =>
   answer.error === null && (answer.top[0]?.confidence ?? 0) < threshold
 
 /** For the page: no path in it. */
 export async function predictionOf(answer: Answer, threshold: number): Promise<Prediction> {
-  answer.size ??= answer.error ? { width: 0, height: 0 } : await sizeOf(answer.path)
+  answer.size ??= answer.error || answer.path === null ? { width: 0, height: 0 } : await sizeOf(answer.path)
   return {
     predictionId: answer.id,
     name: answer.name,

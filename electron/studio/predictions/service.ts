@@ -6,20 +6,15 @@ import { KestrelError } from '#shared/errors/index.ts'
 import { toCsv } from '#shared/util/csv.ts'
 import { isMissing } from '../files.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
-import type { AddPicture, LabelOrName, Said, SourceAccess, SourceFile } from '../ports.ts'
+import type { AddPicture, LabelOrName, Said, SourceAccess, SourceFile, SourceFilesOptions } from '../ports.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { findModel, findRun } from '../runs/service.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
+import { answerFolder } from './folder-job.ts'
+import type { FolderJob } from './folder-job.ts'
 import type { FolderTable } from './folder-tables.ts'
-import {
-  countRows,
-  createFolderTables,
-  filterRows,
-  inOrder,
-  sortedPictures,
-  tableRows,
-} from './folder-tables.ts'
-import { answerOf, createGivenPictures, predictionOf } from './given-pictures.ts'
+import { countRows, createFolderTables, filterRows, sortedPictures, tableRows } from './folder-tables.ts'
+import { answerOf, createGivenPictures, noPicture, predictionOf } from './given-pictures.ts'
 import type { Answer } from './given-pictures.ts'
 import { folderName, sortedPlaces, sortInto } from './sort-into.ts'
 import type { Thresholds } from './thresholds.ts'
@@ -58,11 +53,6 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-const noPicture = (): KestrelError =>
-  new KestrelError('not-a-picture', 'There is no picture in what was dropped.', {
-    remedy: 'Drop pictures, or a folder of pictures.',
-  })
-
 /** Using a model: single pictures at once, folders as a job. */
 export function createPredictionsService(ports: PredictionPorts) {
   const { registry, jobs, pool, sources, datasets, thresholds } = ports
@@ -81,25 +71,26 @@ export function createPredictionsService(ports: PredictionPorts) {
   async function* picturesOf(
     project: OpenProject,
     source: string,
-    signal?: AbortSignal,
+    options: Omit<SourceFilesOptions, 'into'>,
   ): AsyncGenerator<SourceFile> {
     const into = join(project.paths.temporary, `given-${randomUUID()}`)
     await mkdir(into, { recursive: true })
     try {
-      yield* sources.files(source, signal ? { into, signal } : { into })
+      yield* sources.files(source, { into, ...options })
     } finally {
       if ((await readdir(into)).length === 0) await rmdir(into)
     }
   }
 
-  function findAnswer(project: OpenProject, id: string): Answer {
+  function findAnswer(project: OpenProject, id: string): Answer & { path: string } {
     const { given, tables } = of(project)
     const answer = given.find(id) ?? tables.row(id)
-    if (!answer)
+    const path = answer?.path ?? null
+    if (!answer || path === null)
       throw new KestrelError('not-found', 'This picture is not at hand any more.', {
         remedy: 'Drop it again.',
       })
-    return answer
+    return { ...answer, path }
   }
 
   function findTable(project: OpenProject, jobId: string): FolderTable {
@@ -123,7 +114,7 @@ export function createPredictionsService(ports: PredictionPorts) {
     if (empty) throw noPicture()
     if (!loose) return { predictions: [], asTable: true }
     const files: SourceFile[] = []
-    for await (const file of picturesOf(project, source, signal)) {
+    for await (const file of picturesOf(project, source, signal ? { signal } : {})) {
       if (files.length === MOST_AT_ONCE) return { predictions: [], asTable: true }
       files.push(file)
     }
@@ -163,29 +154,12 @@ export function createPredictionsService(ports: PredictionPorts) {
       stage: 'scanning',
       queue: 'predict-folder',
       facts: { runId },
-      run: async ({ id: jobId, signal, update }) => {
-        const files: SourceFile[] = []
-        for await (const file of picturesOf(project, source, signal)) {
-          files.push(file)
-          update({ stage: 'scanning', done: files.length, total: null })
-        }
-        if (files.length === 0) throw noPicture()
-        const table = findTable(project, jobId)
-        await pool.long<'predict'>(
-          { kind: 'predict', modelDir: folder, images: files.map(({ path }, id) => ({ id, path })) },
-          {
-            signal,
-            onPartial: (partial) => {
-              const { path, relative } = files[partial.id]!
-              const id = `${jobId}:${table.rows.length}`
-              // The one folder that was dropped is the title; repeating it in every row says nothing.
-              const name = relative.startsWith(`${title}/`) ? relative.slice(title.length + 1) : relative
-              table.rows.push(answerOf(id, { path, name }, partial))
-              update({ stage: 'predicting', done: table.rows.length, total: files.length })
-            },
-          },
-        )
-        table.ordered = inOrder(table.rows)
+      run: async (context) => {
+        const table = findTable(project, context.id)
+        const { signal } = context
+        const pictures: FolderJob['pictures'] = (onSkipped) =>
+          picturesOf(project, source, { signal, onSkipped })
+        await answerFolder({ table, modelDir: folder, pool, pictures }, context)
         const { unsure, failed } = countRows(table, thresholdOf(project, runId).value)
         return { pictures: table.rows.length, unsure, failed }
       },
