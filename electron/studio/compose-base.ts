@@ -100,6 +100,7 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
     paths: (token, purpose) => sources.paths(token, purpose),
     glance: (token) => glanceAt(sources.paths(token, 'read')),
     files: (token, options) => sourceFiles(sources.paths(token, 'read'), options),
+    discard: (token) => uploads.discard(token),
   }
   return {
     home,

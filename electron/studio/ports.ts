@@ -36,6 +36,8 @@ export interface SourceAccess {
    * @throws KestrelError not-found, archive-unsafe, archive-too-large, archive-damaged
    */
   files(token: string, options: SourceFilesOptions): AsyncIterable<SourceFile>
+  /** Deletes what a page sent under a token; what lies on the person's disk is left alone. */
+  discard(token: string): Promise<void>
 }
 
 /** An existing label, or a name that is looked up and made when it is new. */
