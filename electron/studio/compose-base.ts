@@ -99,7 +99,8 @@ export async function composeBase({ home, log, hooks, lastAccuracy }: BaseOption
   const access: SourceAccess = {
     paths: (token, purpose) => sources.paths(token, purpose),
     glance: (token) => glanceAt(sources.paths(token, 'read')),
-    files: (token, { into, signal }) => sourceFiles(sources.paths(token, 'read'), { into, signal }),
+    files: (token, options) => sourceFiles(sources.paths(token, 'read'), options),
+    discard: (token) => uploads.discard(token),
   }
   return {
     home,

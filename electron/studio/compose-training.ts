@@ -15,6 +15,7 @@ import { createEvaluationService } from './evaluation/service.ts'
 import { createExportsService } from './exports/service.ts'
 import type { ExportsService } from './exports/service.ts'
 import type { MediaRoutes, ProjectHooks, StudioPorts } from './ports.ts'
+import { createKeptAnswers } from './predictions/kept-answers.ts'
 import { createPredictionsService } from './predictions/service.ts'
 import { createThresholds } from './predictions/thresholds.ts'
 import type { Thresholds } from './predictions/thresholds.ts'
@@ -103,10 +104,13 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
     ...{ pool, backbones, rates, registry, jobs, bus, log, training },
     settled: ports.settled,
   })
-  const runs = createRunsService({ registry, refreshRecent })
+  const kept = createKeptAnswers()
+  const runs = createRunsService({ registry, refreshRecent, removed: kept.clear })
   const evaluation = createEvaluationService({ registry })
   const thresholds = createThresholds()
-  const predictions = createPredictionsService({ registry, jobs, pool, sources, datasets, thresholds })
+  const predictions = createPredictionsService({
+    ...{ registry, jobs, pool, sources, datasets, thresholds, kept, bus, log },
+  })
   const exports = createExportsService({ version, registry, jobs, pool, sources, thresholds, evaluation })
 
   let known: { engines: EngineReport[]; versions: Record<string, string>; cores: number } | null = null
@@ -157,6 +161,7 @@ export function composeTraining(ports: StudioPorts, options: TrainingOptions = {
       opened(project) {
         const lost = training.recover(project)
         runs.sweep(project).catch((error: unknown) => log.warn('leftovers of runs were not removed', error))
+        kept.sweep(project, (error) => log.warn('leftovers of answers were not removed', error))
         if (lost === 0) return
         bus.publish({
           type: 'notice',

@@ -1,4 +1,7 @@
-import { cp, readFile, rename, rm, statfs } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { copyFile, cp, readFile, rename, rm, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 
 /** @returns undefined when there is no such file. */
 export async function readTextIfThere(path: string): Promise<string | undefined> {
@@ -17,6 +20,22 @@ export const isMissing = (error: unknown): boolean =>
 export async function freeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder)
   return bavail * bsize
+}
+
+/**
+ * Copies a file so that one with its final name is whole: written beside first, then renamed. Where the disk can share
+ * blocks a copy costs next to nothing.
+ * @param temporary a folder on the disk of `to`
+ */
+export async function copyWhole(from: string, to: string, temporary: string): Promise<void> {
+  const beside = join(temporary, `${randomUUID()}.part`)
+  try {
+    await copyFile(from, beside, constants.COPYFILE_FICLONE)
+    await rename(beside, to)
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw error
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Hono } from 'hono'
+import type { KestrelError } from '#shared/errors/index.ts'
 import type { EventBus } from './events/event-bus.ts'
 import type { JobRunner } from './jobs/job-runner.ts'
 import type { Log } from './log.ts'
@@ -11,6 +12,13 @@ export interface SourceFile {
   /** Relative to what was dropped, '/' between folders. */
   relative: string
   bytes: number
+}
+
+export interface SourceFilesOptions {
+  into: string
+  signal?: AbortSignal
+  /** Told of a file in a zip that cannot be unpacked; the others go on. Without it the first such file ends it all. */
+  onSkipped?: (relative: string, error: KestrelError) => void
 }
 
 /** What the person dropped, chose or uploaded, behind its token. */
@@ -27,7 +35,9 @@ export interface SourceAccess {
    * written into `into` first (caps and names checked).
    * @throws KestrelError not-found, archive-unsafe, archive-too-large, archive-damaged
    */
-  files(token: string, options: { into: string; signal?: AbortSignal }): AsyncIterable<SourceFile>
+  files(token: string, options: SourceFilesOptions): AsyncIterable<SourceFile>
+  /** Deletes what a page sent under a token; what lies on the person's disk is left alone. */
+  discard(token: string): Promise<void>
 }
 
 /** An existing label, or a name that is looked up and made when it is new. */

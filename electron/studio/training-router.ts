@@ -65,6 +65,11 @@ export function trainingRouter({
       threshold: os.predictions.threshold.handler(({ input }) => predictions.threshold(input)),
       setThreshold: os.predictions.setThreshold.handler(({ input }) => predictions.setThreshold(input)),
       predict: os.predictions.predict.handler(({ input, signal }) => predictions.predict(input, signal)),
+      asked: os.predictions.asked.handler(({ input }) => predictions.asked(input)),
+      clearAsked: os.predictions.clearAsked.handler(async ({ input }) => {
+        await predictions.clearAsked(input)
+        return ok
+      }),
       predictFolder: os.predictions.predictFolder.handler(({ input }) => predictions.predictFolder(input)),
       folders: os.predictions.folders.handler(({ input }) => predictions.folders(input)),
       table: os.predictions.table.handler(({ input }) => predictions.table(input)),

@@ -14,7 +14,7 @@ export const thresholdSchema = z.object({
 export type Threshold = z.infer<typeof thresholdSchema>
 
 export const predictionSchema = z.object({
-  /** Addressable until the project is closed; see mediaUrl.prediction. */
+  /** Addressable as long as its answer is listed; see mediaUrl.prediction. */
   predictionId: z.string(),
   name: z.string(),
   width: z.int(),
@@ -25,6 +25,8 @@ export const predictionSchema = z.object({
   unsure: z.boolean(),
   milliseconds: z.number(),
   error: wireErrorSchema.nullable(),
+  /** The label its picture has in the project, after feedback and as long as that stands. */
+  labelled: z.object({ labelId: z.int(), name: z.string() }).nullable(),
 })
 export type Prediction = z.infer<typeof predictionSchema>
 
@@ -36,11 +38,16 @@ export const predictions = {
     .output(thresholdSchema),
   /**
    * A handful of pictures at once (a drop of files, a pasted picture, a camera frame). `asTable`: it is a folder or
-   * more than a handful; nothing was asked, it is to be a folder job.
+   * more than a handful; nothing was asked, it is to be a folder job. `live`: a look through the camera; neither its
+   * picture nor its answer is kept.
    */
   predict: call
-    .input(runRef.extend({ source: sourceToken }))
+    .input(runRef.extend({ source: sourceToken, live: z.boolean().default(false) }))
     .output(z.object({ predictions: z.array(predictionSchema), asTable: z.boolean() })),
+  /** Answers to single pictures, newest first; they stay in the project. `madeRoom`: older ones that are gone. */
+  asked: call.input(runRef).output(z.object({ predictions: z.array(predictionSchema), madeRoom: z.int() })),
+  /** Removes these answers of a run and the copies of their pictures. What got a label stays in the project. */
+  clearAsked: call.input(runRef).output(ok),
   predictFolder: call.input(runRef.extend({ source: sourceToken })).output(jobRef),
   /** Folder jobs whose answers are at hand, newest first; they are kept until the project is closed. */
   folders: call.input(projectRef).output(

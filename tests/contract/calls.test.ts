@@ -95,6 +95,8 @@ const calls: Record<string, { input?: unknown; code?: string | string[] }> = {
   'predictions.threshold': { input: run, code: 'project-not-found' },
   'predictions.setThreshold': { input: { ...run, value: 0.5 }, code: 'project-not-found' },
   'predictions.predict': { input: { ...run, source }, code: 'project-not-found' },
+  'predictions.asked': { input: run, code: 'project-not-found' },
+  'predictions.clearAsked': { input: run, code: 'project-not-found' },
   'predictions.predictFolder': { input: { ...run, source }, code: 'project-not-found' },
   'predictions.folders': { input: project, code: 'project-not-found' },
   'predictions.table': {

@@ -22,6 +22,7 @@ import { tinyNetwork } from '../helpers/tiny-backbone.ts'
 import { tinyBackboneFolder, trainingStudio } from '../helpers/training-studio.ts'
 import type { TrainingStudio } from '../helpers/training-studio.ts'
 import { withContents } from '../helpers/folders.ts'
+import { damageDeflated, lockEntry, zipOf } from '../helpers/zips.ts'
 
 let work: string
 let studio: TrainingStudio
@@ -196,6 +197,53 @@ describe('using a model', () => {
       state: 'failed',
       error: { code: 'not-a-picture' },
     })
+  })
+
+  it('answers what a damaged zip still gives, and lists the rest with its reason', async () => {
+    const picture = await readFile(join(given, '0 0-0.jpg'))
+    const zip = await zipOf({
+      'fine.jpg': picture,
+      'deeper/locked.jpg': picture,
+      'torn.jpg': picture,
+    })
+    lockEntry(zip, 'deeper/locked.jpg')
+    damageDeflated(zip, 'torn.jpg')
+    const file = join(work, 'handful.zip')
+    await writeFile(file, zip)
+    const source = studio.sources.register([file], 'read')
+    expect(await studio.client.predictions.predict({ projectId, runId, source })).toMatchObject({
+      asTable: true,
+    })
+    const { jobId } = await studio.client.predictions.predictFolder({ projectId, runId, source })
+    expect(await studio.jobs.wait(jobId)).toMatchObject({
+      ...{ state: 'done', done: 3, total: 3 },
+      facts: { pictures: 3, failed: 2 },
+    })
+    const query = { projectId, jobId, classIndex: null, unsure: null, offset: 0, limit: 100 }
+    const { rows, failed } = await studio.client.predictions.table(query)
+    expect(failed).toBe(2)
+    expect(rows.map(({ name, error }) => [name, error?.message ?? null])).toEqual([
+      ['deeper/locked.jpg', 'This file is locked with a password in the zip.'],
+      ['fine.jpg', null],
+      ['torn.jpg', 'This file is damaged in the zip.'],
+    ])
+    const { predictionId } = rows[2]!
+    expect((await get(mediaUrl.prediction(projectId, predictionId))).status).toBe(404)
+    const lines = await (await get(mediaUrl.predictionsCsv(projectId, jobId))).text()
+    expect(lines).toContain('This file is damaged in the zip.')
+    const sorted = await zipEntries(await get(mediaUrl.predictionsSorted(projectId, jobId)))
+    expect(sorted).toHaveLength(2)
+    expect(sorted).toContain('handful.zip sorted/not in here.txt')
+  })
+
+  it('has a table of nothing but reasons when no file of a zip can be unpacked', async () => {
+    const zip = await zipOf({ 'a.jpg': await readFile(join(given, '0 0-0.jpg')) })
+    lockEntry(zip, 'a.jpg')
+    const file = join(work, 'locked.zip')
+    await writeFile(file, zip)
+    const source = studio.sources.register([file], 'read')
+    const { jobId } = await studio.client.predictions.predictFolder({ projectId, runId, source })
+    expect(await studio.jobs.wait(jobId)).toMatchObject({ state: 'done', facts: { pictures: 1, failed: 1 } })
   })
 
   it('says so when there is no picture, or the token is not known', async () => {

@@ -5,8 +5,10 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { createAnswersRepository } from '#studio/storage/answers-repository.ts'
 import { databaseFile, openProjectDatabase } from '#studio/storage/database.ts'
 import { migrations } from '#studio/storage/migrations/index.ts'
+import { answerRow } from '../helpers/answer-rows.ts'
 import { temporaryFolder } from '../helpers/folders.ts'
 
 const codeOf = (work: () => unknown): { code: unknown; message: string } => {
@@ -147,6 +149,22 @@ describe('versions', () => {
       { recipe: 'scratch', backboneId: null, seed: 7 },
       { recipe: 'head', backboneId: 'pixels', seed: 1 },
     ])
+  })
+
+  test('answers are kept since the fourth version, in projects with runs from before', () => {
+    const folder = temporaryFolder()
+    const old = openProjectDatabase(folder, { migrations: migrations.slice(0, 3) })
+    old.sql.exec(`INSERT INTO runs (id, number, name, state, config, classes, created_at, revision)
+      VALUES ('a', 1, 'a', 'done', '{}', '[]', 0, 0)`)
+    old.close()
+    const db = openProjectDatabase(folder)
+    onTestFinished(() => db.close())
+    const answers = createAnswersRepository(db)
+    expect(answers.ofRun('a')).toEqual([])
+    answers.add('a', [answerRow('one')], { perRun: 5, bytes: 100 })
+    expect(answers.ofRun('a')).toEqual([{ ...answerRow('one'), runId: 'a' }])
+    db.sql.exec("DELETE FROM runs WHERE id = 'a'")
+    expect(answers.find('one')).toBeUndefined()
   })
 
   const kept = join('tests', 'fixtures', 'databases')

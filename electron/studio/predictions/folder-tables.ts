@@ -88,8 +88,9 @@ export const sortedPictures = (
   threshold: number,
 ): { path: string; name: string; folder: string }[] =>
   rows.flatMap((row) => {
+    const { path, name } = row
     const folder = sortedName(row, classes, threshold)
-    return folder === null ? [] : [{ path: row.path, name: row.name, folder }]
+    return folder === null || path === null ? [] : [{ path, name, folder }]
   })
 
 /** The table as rows for a spreadsheet, in the order of the file names. */

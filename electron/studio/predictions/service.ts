@@ -1,26 +1,26 @@
-import { randomUUID } from 'node:crypto'
-import { access, mkdir, readdir, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { Prediction, Threshold } from '#shared/contract/use.ts'
+import { access } from 'node:fs/promises'
+import type { Threshold } from '#shared/contract/use.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { toCsv } from '#shared/util/csv.ts'
 import { isMissing } from '../files.ts'
+import type { EventBus } from '../events/event-bus.ts'
 import type { JobRunner } from '../jobs/job-runner.ts'
-import type { AddPicture, LabelOrName, Said, SourceAccess, SourceFile } from '../ports.ts'
+import type { Log } from '../log.ts'
+import type { AddPicture, LabelOrName, Said, SourceAccess } from '../ports.ts'
 import type { OpenProject, ProjectRegistry } from '../projects/open-project.ts'
 import { findModel, findRun } from '../runs/service.ts'
 import type { TrainerPool } from '../trainer-client/pool.ts'
+import { answerFolder } from './folder-job.ts'
+import type { FolderJob } from './folder-job.ts'
 import type { FolderTable } from './folder-tables.ts'
-import {
-  countRows,
-  createFolderTables,
-  filterRows,
-  inOrder,
-  sortedPictures,
-  tableRows,
-} from './folder-tables.ts'
-import { answerOf, createGivenPictures, predictionOf } from './given-pictures.ts'
+import { countRows, createFolderTables, filterRows, sortedPictures, tableRows } from './folder-tables.ts'
+import { givenFiles } from './given-files.ts'
+import { predictionOf } from './given-pictures.ts'
 import type { Answer } from './given-pictures.ts'
+import { createHeldAnswers } from './held-answers.ts'
+import type { KeptAnswers } from './kept-answers.ts'
+import { createSinglePictures } from './single-pictures.ts'
+import type { Question } from './single-pictures.ts'
 import { folderName, sortedPlaces, sortInto } from './sort-into.ts'
 import type { Thresholds } from './thresholds.ts'
 
@@ -31,6 +31,9 @@ export interface PredictionPorts {
   sources: SourceAccess
   datasets: AddPicture
   thresholds: Thresholds
+  kept: KeptAnswers
+  bus: EventBus
+  log: Log
 }
 
 export type PredictionsService = ReturnType<typeof createPredictionsService>
@@ -38,9 +41,6 @@ interface RunRef {
   projectId: string
   runId: string
 }
-
-/** A handful is looked at one by one; what are more are read as a table, sorted and counted. */
-const MOST_AT_ONCE = 12
 
 const lastPart = (path: string): string =>
   path
@@ -58,48 +58,34 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-const noPicture = (): KestrelError =>
-  new KestrelError('not-a-picture', 'There is no picture in what was dropped.', {
-    remedy: 'Drop pictures, or a folder of pictures.',
-  })
-
 /** Using a model: single pictures at once, folders as a job. */
 export function createPredictionsService(ports: PredictionPorts) {
-  const { registry, jobs, pool, sources, datasets, thresholds } = ports
-  const kept = new Map<string, ReturnType<typeof keeping>>()
-  const keeping = () => ({ given: createGivenPictures(), tables: createFolderTables() })
-  const of = (project: OpenProject): ReturnType<typeof keeping> => {
-    const known = kept.get(project.projectId) ?? keeping()
-    kept.set(project.projectId, known)
+  const { registry, jobs, pool, sources, datasets, thresholds, kept } = ports
+  const atHand = new Map<string, ReturnType<typeof begin>>()
+  const begin = () => ({ held: createHeldAnswers(), tables: createFolderTables() })
+  const of = (project: OpenProject): ReturnType<typeof begin> => {
+    const known = atHand.get(project.projectId) ?? begin()
+    atHand.set(project.projectId, known)
     return known
+  }
+  const placeOf = (projectId: string) => {
+    const project = registry.get(projectId)
+    return { project, held: of(project).held }
   }
 
   const thresholdOf = (project: OpenProject, runId: string): Threshold =>
     thresholds.of(project, findRun(project, runId))
+  const singles = createSinglePictures({ ...ports, thresholdOf })
 
-  /** The pictures of a source, one by one. Entries of a zip stay until the project is opened again. */
-  async function* picturesOf(
-    project: OpenProject,
-    source: string,
-    signal?: AbortSignal,
-  ): AsyncGenerator<SourceFile> {
-    const into = join(project.paths.temporary, `given-${randomUUID()}`)
-    await mkdir(into, { recursive: true })
-    try {
-      yield* sources.files(source, signal ? { into, signal } : { into })
-    } finally {
-      if ((await readdir(into)).length === 0) await rmdir(into)
-    }
-  }
-
-  function findAnswer(project: OpenProject, id: string): Answer {
-    const { given, tables } = of(project)
-    const answer = given.find(id) ?? tables.row(id)
-    if (!answer)
+  function findAnswer(project: OpenProject, id: string): { answer: Answer; path: string } {
+    const { held, tables } = of(project)
+    const answer = tables.row(id) ?? held.find(id) ?? kept.find(project, id)
+    const path = answer?.path ?? null
+    if (!answer || path === null)
       throw new KestrelError('not-found', 'This picture is not at hand any more.', {
         remedy: 'Drop it again.',
       })
-    return answer
+    return { answer, path }
   }
 
   function findTable(project: OpenProject, jobId: string): FolderTable {
@@ -109,45 +95,6 @@ export function createPredictionsService(ports: PredictionPorts) {
         remedy: 'Drop the folder again.',
       })
     return table
-  }
-
-  /** @param signal aborted when nobody waits for the answer any more: a camera is faster than a slow network */
-  async function predict(
-    { projectId, runId, source }: RunRef & { source: string },
-    signal?: AbortSignal,
-  ): Promise<{ predictions: Prediction[]; asTable: boolean }> {
-    const project = registry.get(projectId)
-    const { folder } = findModel(project, runId)
-    // A folder is a table however few pictures it holds: that is what gives the CSV and the sorted copies.
-    const { loose, empty } = await sources.glance(source)
-    if (empty) throw noPicture()
-    if (!loose) return { predictions: [], asTable: true }
-    const files: SourceFile[] = []
-    for await (const file of picturesOf(project, source, signal)) {
-      if (files.length === MOST_AT_ONCE) return { predictions: [], asTable: true }
-      files.push(file)
-    }
-    const { given } = of(project)
-    const answers = new Map<number, Answer>()
-    await pool.quick<'predict'>(
-      { kind: 'predict', modelDir: folder, images: files.map(({ path }, id) => ({ id, path })) },
-      {
-        ...(signal ? { signal } : {}),
-        onPartial: (partial) => {
-          const { path, relative } = files[partial.id]!
-          answers.set(partial.id, answerOf(given.newId(), { path, name: relative }, partial))
-        },
-      },
-    )
-    const { value } = thresholdOf(project, runId)
-    const predictions: Prediction[] = []
-    for (const [index] of files.entries()) {
-      const answer = answers.get(index)
-      if (!answer) continue
-      given.keep(answer)
-      predictions.push(await predictionOf(answer, value))
-    }
-    return { predictions, asTable: false }
   }
 
   function predictFolder({ projectId, runId, source }: RunRef & { source: string }): { jobId: string } {
@@ -163,29 +110,12 @@ export function createPredictionsService(ports: PredictionPorts) {
       stage: 'scanning',
       queue: 'predict-folder',
       facts: { runId },
-      run: async ({ id: jobId, signal, update }) => {
-        const files: SourceFile[] = []
-        for await (const file of picturesOf(project, source, signal)) {
-          files.push(file)
-          update({ stage: 'scanning', done: files.length, total: null })
-        }
-        if (files.length === 0) throw noPicture()
-        const table = findTable(project, jobId)
-        await pool.long<'predict'>(
-          { kind: 'predict', modelDir: folder, images: files.map(({ path }, id) => ({ id, path })) },
-          {
-            signal,
-            onPartial: (partial) => {
-              const { path, relative } = files[partial.id]!
-              const id = `${jobId}:${table.rows.length}`
-              // The one folder that was dropped is the title; repeating it in every row says nothing.
-              const name = relative.startsWith(`${title}/`) ? relative.slice(title.length + 1) : relative
-              table.rows.push(answerOf(id, { path, name }, partial))
-              update({ stage: 'predicting', done: table.rows.length, total: files.length })
-            },
-          },
-        )
-        table.ordered = inOrder(table.rows)
+      run: async (context) => {
+        const table = findTable(project, context.id)
+        const { signal } = context
+        const pictures: FolderJob['pictures'] = (onSkipped) =>
+          givenFiles(sources, project, source, { signal, onSkipped })
+        await answerFolder({ table, modelDir: folder, pool, pictures }, context)
         const { unsure, failed } = countRows(table, thresholdOf(project, runId).value)
         return { pictures: table.rows.length, unsure, failed }
       },
@@ -210,7 +140,10 @@ export function createPredictionsService(ports: PredictionPorts) {
       return thresholdOf(project, runId)
     },
 
-    predict,
+    predict: ({ projectId, ...question }: { projectId: string } & Question, signal?: AbortSignal) =>
+      singles.predict(placeOf(projectId), question, signal),
+    asked: ({ projectId, runId }: RunRef) => singles.asked(placeOf(projectId), runId),
+    clearAsked: ({ projectId, runId }: RunRef) => singles.clear(placeOf(projectId), runId),
     predictFolder,
 
     /** The tables that are at hand, newest first, also of folders that are being looked through. */
@@ -241,7 +174,7 @@ export function createPredictionsService(ports: PredictionPorts) {
       return {
         total: rows.length,
         ...countRows(table, value),
-        rows: await Promise.all(shown.map((row) => predictionOf(row, value))),
+        rows: await Promise.all(shown.map((row) => predictionOf(project, row, value))),
       }
     },
 
@@ -273,8 +206,12 @@ export function createPredictionsService(ports: PredictionPorts) {
       label: LabelOrName
     }): Promise<Said> {
       const project = registry.get(projectId)
-      const { path, name } = findAnswer(project, predictionId)
-      return await datasets.addPicture(project, { path, name: name.split('/').at(-1) ?? name, label })
+      const { answer, path } = findAnswer(project, predictionId)
+      const name = answer.name.split('/').at(-1) ?? answer.name
+      const said = await datasets.addPicture(project, { path, name, label })
+      answer.pictureId = said.pictureId
+      kept.setPicture(project, predictionId, said.pictureId)
+      return said
     },
 
     /** For the media door. @throws KestrelError not-found */
@@ -312,7 +249,7 @@ export function createPredictionsService(ports: PredictionPorts) {
     },
 
     forget(project: OpenProject): void {
-      kept.delete(project.projectId)
+      atHand.delete(project.projectId)
     },
   }
 }

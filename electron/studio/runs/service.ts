@@ -14,6 +14,8 @@ import { isMissing } from '../files.ts'
 export interface RunPorts {
   registry: ProjectRegistry
   refreshRecent(projectId: string): void
+  /** Lets go of what only a run that is there can show. */
+  removed(project: OpenProject, runId: string): Promise<void>
 }
 
 export type RunsService = ReturnType<typeof createRunsService>
@@ -58,7 +60,7 @@ export const continuedBy = (project: OpenProject, { facts }: RunRecord): RunReco
 const teacherOf = (project: OpenProject, { config }: RunRecord): RunRecord | undefined =>
   config.teacherRunId === null ? undefined : project.use(createRunsRepository).find(config.teacherRunId)
 
-export function createRunsService({ registry, refreshRecent }: RunPorts) {
+export function createRunsService({ registry, refreshRecent, removed }: RunPorts) {
   function view(project: OpenProject, run: RunRecord): Run {
     const labels = new Map(
       project
@@ -153,6 +155,7 @@ export function createRunsService({ registry, refreshRecent }: RunPorts) {
         if (!isMissing(error)) throw error
       }
       project.use(createRunsRepository).markRemoved(runId)
+      await removed(project, runId)
       project.announce('runs')
       refreshRecent(projectId)
     },

@@ -50,6 +50,8 @@ export interface Uploads {
    * @throws KestrelError not-found
    */
   moveOut(token: string, folder: string): Promise<void>
+  /** Deletes what was sent under a token; nothing when it is no upload. */
+  discard(token: string): Promise<void>
   /** Whether a folder lies among what was sent, and so will be deleted. @param folder without links in it */
   contains(folder: string): Promise<boolean>
   /** Removes what sessions left that are over. What a running Kestrel on this user-data folder was sent stays. */
@@ -187,6 +189,13 @@ export function createUploads({ home, sources, log }: UploadsPorts): Uploads {
       await moveFolder(sent, folder)
       paths[0] = folder
       uploads.delete(token)
+    },
+
+    async discard(token) {
+      const upload = uploads.get(token)
+      if (!upload) return
+      uploads.delete(token)
+      await removeFolder(upload.folder)
     },
 
     async contains(folder) {

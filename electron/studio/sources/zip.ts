@@ -3,6 +3,7 @@ import { mkdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { crc32 } from 'node:zlib'
 import { ignoredFile } from '#shared/domain/import-rules.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import yauzl from 'yauzl'
@@ -97,15 +98,18 @@ async function unpackEntry(
   await mkdir(dirname(target), { recursive: true })
   const source = await zip.openReadStreamPromise(entry)
   let written = 0
+  // yauzl leaves the checksum to its callers. A picture with a few wrong bytes often opens, and shows something else.
+  let checksum = 0
   const counted = new Transform({
     transform(chunk: Buffer, _encoding, next) {
       written += chunk.byteLength
+      checksum = crc32(chunk, checksum)
       budget.left -= chunk.byteLength
       if (budget.left < 0) next(tooLarge())
       else next(written > entry.uncompressedSize ? damagedEntry() : null, chunk)
     },
     flush(next) {
-      next(written === entry.uncompressedSize ? null : damagedEntry())
+      next(written === entry.uncompressedSize && checksum === entry.crc32 ? null : damagedEntry())
     },
   })
   try {

@@ -5,6 +5,22 @@ import { queryKeys, useStudio } from '../../client/index.ts'
 import { useJobs } from '../../composables/index.ts'
 import { useFolderChoice } from './store.ts'
 
+/** Answers of a run to single pictures, newest first, as the project keeps them. */
+export function useAskedPictures(
+  projectId: MaybeRefOrGetter<string>,
+  runId: MaybeRefOrGetter<string | null>,
+) {
+  const studio = useStudio()
+  return useQuery({
+    // Filed under pictures: labels that are given or taken back there are said beside the answers.
+    key: () => queryKeys.part(toValue(projectId), 'pictures', 'asked', toValue(runId)),
+    enabled: () => toValue(runId) !== null,
+    query: () => studio.predictions.asked({ projectId: toValue(projectId), runId: toValue(runId) ?? '' }),
+    // Another window may have asked.
+    staleTime: 0,
+  })
+}
+
 /** The folders whose answers by a run are at hand, and the one that is shown. */
 export function useFolders(projectId: MaybeRefOrGetter<string>, runId: MaybeRefOrGetter<string | null>) {
   const studio = useStudio()

@@ -30,6 +30,8 @@ export default {
   alreadyThere: 'This picture is in the project already; its label is now {label}.',
   alreadySo: 'This picture is in the project already, as {label}. Nothing had to change.',
   restored: 'This picture was excluded from the project; it is back now, as {label}.',
+  inProject: 'In the project as {label}',
+  otherLabel: 'Another label…',
   feedback: 'Is it right?',
   feedbackWords:
     'Your answer puts the picture into the project, so the next training learns from it. Undo in Pictures takes it back.',
@@ -43,8 +45,11 @@ export default {
   thresholdWords:
     'Answers {answered} % of pictures, {right} % of those right (on pictures it did not learn from).',
   thresholdReset: 'Back to {percent} %',
-  recent: 'Just asked',
+  recent: 'Asked so far',
   clear: 'Clear',
+  clearAll: 'Clear {n} answers? | Clear this answer? | Clear {n} answers?',
+  clearWords:
+    'The answers and the copies of these pictures are deleted from the project. Your own files stay where they are, and so do pictures that you gave a label.',
   failed: 'could not be read',
   madeRoom:
     'All answers are here. | The oldest answer made room. A folder keeps all of its answers. | The {n} oldest answers made room. A folder keeps all of its answers.',

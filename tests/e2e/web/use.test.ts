@@ -164,6 +164,64 @@ describe('single pictures', () => {
   })
 })
 
+describe('what was asked', () => {
+  const strip = (): Locator => page.getByTestId('asked').getByRole('listitem')
+  const clear = async (): Promise<void> => {
+    await page.getByTestId('asked').getByRole('button', { name: 'Clear' }).click()
+    await look('clear')
+    await page.getByRole('dialog').getByRole('button', { name: 'Clear' }).click()
+    await page.getByTestId('use-drop').waitFor()
+  }
+
+  it('stays over visits to other steps and a reload, with the label that was given', async () => {
+    await clear()
+    const [feather, shell] = [...(await pictures('feather', 1)), ...(await pictures('shell', 1))]
+    await choose(/Choose pictures/, [feather!, shell!])
+    await strip().nth(1).waitFor()
+    await (await itIs('shell')).press('Enter')
+    await page.getByText('its label is now shell.').waitFor()
+
+    await goto('Results')
+    await goto('Use')
+    await page.getByTestId('answer').getByText('In the project as shell').waitFor()
+    expect(await strip().count()).toBe(2)
+    await look('asked')
+
+    await page.reload()
+    await page.getByTestId('answer').getByText('In the project as shell').waitFor()
+    expect(await strip().count()).toBe(2)
+    await strip().nth(1).click()
+    await page.getByRole('button', { name: /No, it is/ }).waitFor()
+    const shown = page.locator('img[alt$=".jpg"]')
+    await expect.poll(() => shown.evaluate((img: HTMLImageElement) => img.naturalWidth)).toBeGreaterThan(0)
+  })
+
+  it('takes another label, and says so no longer when that is taken back', async () => {
+    await strip().nth(0).click()
+    await page.getByRole('button', { name: 'Another label' }).click()
+    const field = page.getByRole('combobox', { name: 'What is it?' })
+    await field.fill('feather')
+    await field.press('Enter')
+    await page.getByText('its label is now feather.').waitFor()
+    await goto('Pictures')
+    await page.getByRole('region', { name: 'Messages' }).waitFor({ state: 'attached' })
+    await page.keyboard.press('Control+z')
+    await page.getByText('Undone: the label given in Use').first().waitFor()
+    await goto('Use')
+    await page.getByTestId('answer').getByText('In the project as shell').waitFor()
+  })
+
+  it('is gone when it is cleared, also after a reload', async () => {
+    await clear()
+    await goto('Results')
+    await goto('Use')
+    await page.getByTestId('use-drop').waitFor()
+    await page.reload()
+    await page.getByTestId('use-drop').waitFor()
+    expect(await strip().count()).toBe(0)
+  })
+})
+
 describe('folders', () => {
   it('give a table however few pictures they hold, and sorted copies as a download', async () => {
     await choose(/Choose a folder/, await folderOf('walk', await pictures('feather', 3)))

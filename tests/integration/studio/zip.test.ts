@@ -2,21 +2,13 @@ import { existsSync, readdirSync, statfsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buffer } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
-import { ZipFile } from 'yazl'
 import type { StudioBase } from '#studio/compose-base.ts'
 import { listZip, unpackZip, zipLimits } from '#studio/sources/zip.ts'
 import { draw } from '../../helpers/draw.ts'
 import { temporaryFolder } from '../../helpers/folders.ts'
 import { studioBase } from '../../helpers/studio-base.ts'
-
-async function zipOf(files: Record<string, Uint8Array>, options = { compress: true }): Promise<Buffer> {
-  const zip = new ZipFile()
-  for (const [name, bytes] of Object.entries(files)) zip.addBuffer(Buffer.from(bytes), name, options)
-  zip.end()
-  return buffer(zip.outputStream)
-}
+import { damageDeflated, damageStored, entryOf, lockEntry, zipOf } from '../../helpers/zips.ts'
 
 const saved = async (bytes: Uint8Array, name = 'test.zip'): Promise<string> => {
   const path = join(temporaryFolder(), name)
@@ -102,10 +94,6 @@ async function imported(studio: StudioBase, path: string) {
   return { projectId, job, problems }
 }
 
-/** Where a file's entry begins in the directory. */
-const entryOf = (zip: Buffer, name: string): number =>
-  zip.lastIndexOf(Buffer.from('PK\x01\x02', 'latin1'), zip.lastIndexOf(name))
-
 describe('a zip with files that cannot be unpacked', () => {
   test('damaged, locked, foreign and misnamed ones are listed, the others are added', async () => {
     const studio = await studioBase()
@@ -119,11 +107,9 @@ describe('a zip with files that cannot be unpacked', () => {
       'dogs/6.jpg': await draw(6),
       'dogs/6.jpg/7.jpg': await draw(7),
     })
-    const locked = entryOf(bytes, 'cats/locked.jpg')
-    bytes.writeUInt16LE(bytes.readUInt16LE(locked + 8) | 1, locked + 8)
+    lockEntry(bytes, 'cats/locked.jpg')
     bytes.writeUInt16LE(14, entryOf(bytes, 'cats/foreign.jpg') + 10)
-    // The deflated bytes of a file begin behind its name, which stands there first.
-    bytes.fill(0xff, bytes.indexOf('cats/damaged.jpg') + 16, bytes.indexOf('cats/damaged.jpg') + 48)
+    damageDeflated(bytes, 'cats/damaged.jpg')
 
     const { projectId, job, problems } = await imported(studio, await saved(bytes))
     expect(job).toMatchObject({ state: 'done', facts: { imported: 2, skipped: 5 }, done: 7, total: 7 })
@@ -144,6 +130,16 @@ describe('a zip with files that cannot be unpacked', () => {
     const bytes = await zipOf({ 'a/1.jpg': await draw(1), 'a/2.jpg': await draw(2) }, { compress: false })
     const entry = entryOf(bytes, 'a/2.jpg')
     bytes.writeUInt32LE(bytes.readUInt32LE(entry + 24) + 1, entry + 24)
+    const { job, problems } = await imported(studio, await saved(bytes))
+    expect(job).toMatchObject({ state: 'done', facts: { imported: 1, skipped: 1 } })
+    expect(problems).toMatchObject([{ file: 'a/2.jpg', code: 'archive-damaged' }])
+  })
+
+  test('a file that opens, but is not what was packed, is one of them', async () => {
+    const studio = await studioBase()
+    const other = await draw(2)
+    const bytes = await zipOf({ 'a/1.jpg': await draw(1), 'a/2.jpg': other }, { compress: false })
+    damageStored(bytes, 'a/2.jpg', other.byteLength)
     const { job, problems } = await imported(studio, await saved(bytes))
     expect(job).toMatchObject({ state: 'done', facts: { imported: 1, skipped: 1 } })
     expect(problems).toMatchObject([{ file: 'a/2.jpg', code: 'archive-damaged' }])

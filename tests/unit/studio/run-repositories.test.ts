@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createAnswersRepository } from '#studio/storage/answers-repository.ts'
 import { openProjectDatabase } from '#studio/storage/database.ts'
 import type { ProjectDatabase } from '#studio/storage/database.ts'
 import { createExportsRepository } from '#studio/storage/exports-repository.ts'
@@ -8,6 +9,7 @@ import type { PredictionFilter } from '#studio/storage/predictions-repository.ts
 import { createRunsRepository } from '#studio/storage/runs-repository.ts'
 import type { RunFacts } from '#studio/storage/runs-repository.ts'
 import { createVersionsRepository } from '#studio/storage/versions-repository.ts'
+import { answerRow } from '../../helpers/answer-rows.ts'
 import { temporaryFolder } from '../../helpers/folders.ts'
 import { pictureRow } from '../../helpers/picture-rows.ts'
 
@@ -207,6 +209,61 @@ describe('exports', () => {
     exports.remove('old')
     expect(exports.find('old')).toBeUndefined()
     expect(exports.find('new')).toMatchObject({ proof })
+    db.close()
+  })
+})
+
+describe('answers', () => {
+  const limits = { perRun: 3, bytes: 1000 }
+  const ids = (rows: readonly { id: string }[]): string[] => rows.map(({ id }) => id)
+
+  it('come newest first, a handful in its own order; the oldest make room and are counted', () => {
+    const db = database()
+    withRun(db)
+    const answers = createAnswersRepository(db)
+    expect(answers.add('r1', [answerRow('a'), answerRow('b')], limits)).toEqual([])
+    expect(answers.madeRoom('r1')).toBe(0)
+    expect(answers.add('r1', [answerRow('c'), answerRow('d')], limits)).toEqual(['answers/b.jpg'])
+    expect(ids(answers.ofRun('r1'))).toEqual(['c', 'd', 'a'])
+    expect(answers.madeRoom('r1')).toBe(1)
+    expect(answers.files().toSorted()).toEqual(['answers/a.jpg', 'answers/c.jpg', 'answers/d.jpg'])
+    db.close()
+  })
+
+  it('make room by their bytes across all runs, except for what was asked just now', () => {
+    const db = database()
+    withRun(db)
+    withRun(db, 'r2', 'two')
+    const answers = createAnswersRepository(db)
+    answers.add('r1', [answerRow('old', { askedAt: 1, bytes: 600 })], limits)
+    answers.add('r2', [answerRow('newer', { askedAt: 2, bytes: 300 })], limits)
+    expect(answers.add('r1', [answerRow('new', { askedAt: 3, bytes: 500 })], limits)).toEqual([
+      'answers/old.jpg',
+    ])
+    expect(ids(answers.ofRun('r1'))).toEqual(['new'])
+    expect(ids(answers.ofRun('r2'))).toEqual(['newer'])
+    expect(answers.add('r2', [answerRow('huge', { askedAt: 4, bytes: 5000 })], limits)).toHaveLength(2)
+    expect(ids(answers.ofRun('r2'))).toEqual(['huge'])
+    db.close()
+  })
+
+  it('know the picture they became, and are gone when they are cleared or their run is removed', () => {
+    const db = database()
+    withRun(db)
+    withRun(db, 'r2', 'two')
+    const answers = createAnswersRepository(db)
+    const error = { code: 'not-a-picture' as const, message: 'This is no picture.' }
+    answers.add('r1', [answerRow('a'), answerRow('bad', { file: null, error })], limits)
+    answers.add('r2', [answerRow('b')], limits)
+    answers.setPicture('a', 2)
+    expect(answers.find('a')).toMatchObject({ runId: 'r1', pictureId: 2, error: null })
+    expect(answers.find('bad')).toMatchObject({ file: null, error })
+    expect(answers.clear('r1')).toEqual(['answers/a.jpg'])
+    expect(answers.ofRun('r1')).toEqual([])
+    expect(answers.madeRoom('r1')).toBe(0)
+    createRunsRepository(db).markRemoved('r2')
+    expect(answers.clearRemoved()).toEqual(['answers/b.jpg'])
+    expect(answers.files()).toEqual([])
     db.close()
   })
 })

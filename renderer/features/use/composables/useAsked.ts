@@ -1,26 +1,19 @@
-import { computed, ref, shallowRef, toValue } from 'vue'
+import { computed, ref, toValue } from 'vue'
 import type { MaybeRefOrGetter } from 'vue'
-import type { Prediction } from '#shared/contract/use.ts'
 import { useNotices } from '../../../app/notices.ts'
 import { useStudio } from '../../../client/index.ts'
-import { useFolders } from '../queries.ts'
+import { useAskedPictures, useFolders } from '../queries.ts'
 
-/** Fewer than the studio keeps at hand. What makes room for newer ones is said. */
-const kept = 200
-
-/** Pictures given to the model in this visit, newest first; the first one is shown large. Folders become tables. */
+/** Pictures given to the model, newest first; one is shown large, the first if none was chosen. Folders become tables. */
 export function useAsked(projectId: MaybeRefOrGetter<string>, runId: MaybeRefOrGetter<string | null>) {
   const studio = useStudio()
   const notices = useNotices()
   const folders = useFolders(projectId, runId)
-  const given = shallowRef<readonly { runId: string; prediction: Prediction }[]>([])
-  const madeRoom = ref(0)
+  const query = useAskedPictures(projectId, runId)
   const shownId = ref<string | null>(null)
   const busy = ref(false)
-  /** Answers of another model wait until it is chosen again. */
-  const asked = computed(() =>
-    given.value.filter((each) => each.runId === toValue(runId)).map(({ prediction }) => prediction),
-  )
+  const asked = computed(() => query.data.value?.predictions ?? [])
+  const madeRoom = computed(() => query.data.value?.madeRoom ?? 0)
   const shown = computed(
     () => asked.value.find(({ predictionId }) => predictionId === shownId.value) ?? asked.value[0] ?? null,
   )
@@ -39,17 +32,29 @@ export function useAsked(projectId: MaybeRefOrGetter<string>, runId: MaybeRefOrG
         return
       }
       folders.close()
-      const all = [...answer.predictions.map((prediction) => ({ runId: run, prediction })), ...given.value]
-      madeRoom.value += Math.max(0, all.length - kept)
-      given.value = all.slice(0, kept)
+      await query.refetch()
       shownId.value = answer.predictions[0]?.predictionId ?? shownId.value
     })
     busy.value = false
   }
-  function clear(): void {
-    given.value = given.value.filter((each) => each.runId !== toValue(runId))
-    madeRoom.value = 0
+  async function clear(): Promise<void> {
+    const run = toValue(runId)
+    if (run === null) return
+    await notices.attempt(() => studio.predictions.clearAsked({ projectId: toValue(projectId), runId: run }))
     shownId.value = null
+    await query.refetch()
   }
-  return { asked, madeRoom, shown, shownId, busy, folders, ask, clear }
+  return {
+    asked,
+    madeRoom,
+    shown,
+    shownId,
+    busy,
+    isPending: query.isPending,
+    error: query.error,
+    refetch: query.refetch,
+    folders,
+    ask,
+    clear,
+  }
 }
