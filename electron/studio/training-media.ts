@@ -1,4 +1,6 @@
-import { renderPreview } from '#imaging/index.ts'
+import type { Context } from 'hono'
+import { renderPreview, renderThumbnail } from '#imaging/index.ts'
+import type { EncodedPicture } from '#imaging/index.ts'
 import type { ExportsService } from './exports/service.ts'
 import type { MediaRoutes } from './ports.ts'
 import type { PredictionsService } from './predictions/service.ts'
@@ -39,17 +41,24 @@ export const trainingMedia =
       const day = new Date().toISOString().slice(0, 10)
       return download(zipTexts(await diagnostics()), 'application/zip', `kestrel-diagnostics-${day}.zip`)
     })
-    media.get('/:projectId/prediction/:predictionId', async (c) => {
-      const { projectId, predictionId } = c.req.param()
-      const { bytes, contentType } = await renderPreview(
-        predictions.picturePath(projectId, predictionId),
-        PREVIEW_EDGE,
-      )
-      return c.body(bytes as Uint8Array<ArrayBuffer>, 200, {
-        'content-type': contentType,
-        'cache-control': 'private, max-age=3600',
-      })
-    })
+    const given =
+      (render: (path: string) => Promise<EncodedPicture>) =>
+      async (c: Context): Promise<Response> => {
+        const { projectId = '', predictionId = '' } = c.req.param()
+        const { bytes, contentType } = await render(predictions.picturePath(projectId, predictionId))
+        return c.body(bytes as Uint8Array<ArrayBuffer>, 200, {
+          'content-type': contentType,
+          'cache-control': 'private, max-age=3600',
+        })
+      }
+    media.get(
+      '/:projectId/prediction/:predictionId',
+      given((path) => renderPreview(path, PREVIEW_EDGE)),
+    )
+    media.get(
+      '/:projectId/prediction/:predictionId/thumb',
+      given((path) => renderThumbnail(path)),
+    )
     media.get('/:projectId/predictions/:file', (c) => {
       const { projectId, file } = c.req.param()
       const { name, text } = predictions.csv(projectId, withoutEnding(file, '.csv'))

@@ -25,6 +25,9 @@ export const mediaUrl = {
   /** A picture given to the model in Use. */
   prediction: (projectId: string, predictionId: string) =>
     `/media/${part(projectId)}/prediction/${part(predictionId)}`,
+  /** The same picture with 320 px at most, for lists. */
+  predictionThumbnail: (projectId: string, predictionId: string) =>
+    `/media/${part(projectId)}/prediction/${part(predictionId)}/thumb`,
   /** Table of a folder prediction as CSV (download). */
   predictionsCsv: (projectId: string, jobId: string) =>
     `/media/${part(projectId)}/predictions/${part(jobId)}.csv`,

@@ -91,10 +91,12 @@ describe('using a model', () => {
     expect(broken).toMatchObject({ name: 'broken.jpg', top: [], unsure: false })
     expect(broken!.error!.message).not.toBe('')
 
-    const picture = await get(mediaUrl.prediction(projectId, right!.predictionId))
-    expect(picture.status).toBe(200)
-    expect(picture.headers.get('content-type')).toMatch(/^image\//)
-    expect((await get(mediaUrl.prediction(projectId, 'nobody'))).status).toBe(404)
+    for (const url of [mediaUrl.prediction, mediaUrl.predictionThumbnail]) {
+      const picture = await get(url(projectId, right!.predictionId))
+      expect(picture.status).toBe(200)
+      expect(picture.headers.get('content-type')).toMatch(/^image\//)
+      expect((await get(url(projectId, 'nobody'))).status).toBe(404)
+    }
 
     const before = await studio.client.pictures.counts({ projectId })
     const label = { labelId: before.labels[0]!.id }
