@@ -277,6 +277,89 @@ describe('labelling', () => {
     await expect.poll(shown).toBe(36)
   })
 
+  test('a notice lies over no control, wherever it is shown, and gives the keyboard back', async () => {
+    const messages = page.getByRole('region', { name: 'Messages' })
+    const notice = messages.locator('.notice', { hasText: 'excluded' })
+    /** Controls under a notice. */
+    const hidden = () =>
+      notice.evaluate((shown) => {
+        const box = shown.getBoundingClientRect()
+        return [...document.querySelectorAll('a, button, input, [role=gridcell], [role=combobox]')]
+          .filter((control) => !shown.contains(control) && !control.contains(shown))
+          .filter((control) => {
+            // Outside of what its scroller shows it cannot be reached there anyway.
+            const { left, right, top, bottom } = control.getBoundingClientRect()
+            const [x, y] = [Math.max(left, box.left), Math.max(top, box.top)]
+            if (x >= Math.min(right, box.right) || y >= Math.min(bottom, box.bottom)) return false
+            shown.style.visibility = 'hidden'
+            const under = document.elementFromPoint(x + 1, y + 1)
+            shown.style.visibility = ''
+            return under !== null && control.contains(under)
+          })
+          .map((control) => control.outerHTML)
+      })
+    const first = await pictureAt(0)
+    const isBack = async (): Promise<void> => {
+      await expect.poll(shown).toBe(36)
+      await expect.poll(() => pictureAt(0)).toBe(first)
+    }
+    const exclude = async (): Promise<void> => {
+      await page.keyboard.press('Delete')
+      await expect.poll(shown).toBe(35)
+    }
+    for (const viewport of [
+      { width: 1440, height: 900 },
+      { width: 1024, height: 700 },
+    ]) {
+      await page.setViewportSize(viewport)
+      await tile(0).click()
+      await exclude()
+      await notice.getByRole('button', { name: 'Undo' }).waitFor()
+      expect(await hidden()).toEqual([])
+      // It waits while somebody is at it.
+      await notice.getByRole('button', { name: 'Undo' }).focus()
+      await page.keyboard.press('Tab')
+      for (let left = await messages.locator('.notice').count(); left > 0; left--) {
+        await page.keyboard.press('Enter')
+        await expect.poll(() => messages.locator('.notice').count()).toBe(left - 1)
+      }
+      await expect
+        .poll(() => page.getByRole('grid').evaluate((grid) => grid.contains(document.activeElement)))
+        .toBe(true)
+      await undo()
+      await isBack()
+
+      await tile(0).click()
+      await page.keyboard.press('Space')
+      const large = page.getByRole('region', { name: /\.jpg$/ })
+      await large.waitFor()
+      await exclude()
+      await large.locator('.notice', { hasText: 'excluded' }).waitFor()
+      expect(await hidden()).toEqual([])
+      await notice.getByRole('button', { name: 'Undo' }).click()
+      await isBack()
+      await page.keyboard.press('Escape')
+      await large.waitFor({ state: 'detached' })
+      await tile(0).click()
+      await exclude()
+      await notice.waitFor()
+      await page.keyboard.press('?')
+      await page.getByRole('dialog').locator('.notice', { hasText: 'excluded' }).waitFor()
+      expect(await hidden()).toEqual([])
+      expect(await accessibilityProblems(page)).toEqual([])
+      await page.keyboard.press('Escape')
+      await page.getByRole('complementary').first().locator('.notice', { hasText: 'excluded' }).waitFor()
+      await page.keyboard.press('Control+,')
+      await page.getByRole('heading', { name: 'Settings' }).waitFor()
+      await notice.waitFor()
+      expect(await hidden()).toEqual([])
+      await notice.getByRole('button', { name: 'Undo' }).click()
+      await page.goBack()
+      await isBack()
+    }
+    await page.setViewportSize({ width: 1440, height: 900 })
+  })
+
   test('a selection is dragged onto a label', async () => {
     await tile(0).click()
     await tile(1).click({ modifiers: ['Control'] })
