@@ -70,7 +70,7 @@ const shown = async (): Promise<number> =>
   )
 const selected = (): Promise<number> => page.locator('[role=gridcell][aria-selected=true]').count()
 const labelOf = async (index: number): Promise<string | undefined> =>
-  (await tile(index).getAttribute('aria-label'))?.split(', ').at(-1)
+  (await tile(index).getAttribute('aria-label'))?.split(', ')[1]
 const pictureAt = (index: number): Promise<string | null> => tile(index).getAttribute('data-picture')
 /** Undoes until a label's count is what it was: tests leave the project as they found it. */
 const undo = (): Promise<void> => page.keyboard.press('Control+z')

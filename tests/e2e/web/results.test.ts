@@ -101,6 +101,19 @@ describe('two runs', () => {
     await looks.getByText(/looked at: 3\./).waitFor()
   })
 
+  test('a picture the model calls otherwise is called what its tile shows', async () => {
+    const results = page.url()
+    await page.goto(results.replace(/results.*/, 'pictures'))
+    const tile = page.getByRole('gridcell', { name: /^[^,]+, \w+, \w+\? is what the model says$/ }).first()
+    await tile.waitFor()
+    const shown = await tile.locator('span').allInnerTexts()
+    expect(await tile.getAttribute('aria-label')).toContain(shown.filter(Boolean).join(', '))
+    await keep('pictures')
+    await expectAccessibleInBothThemes(page)
+    await page.goto(results)
+    await page.getByTestId('accuracy').waitFor()
+  })
+
   test('a label opens all its pictures, least certain first, and its mistakes on their own', async () => {
     await page.getByRole('button', { name: 'Training pictures' }).click()
     await page.getByTestId('accuracy').waitFor()
