@@ -360,6 +360,28 @@ describe('labelling', () => {
     await page.setViewportSize({ width: 1440, height: 900 })
   })
 
+  test('in a small window beside the details, no filter is squeezed and no control leaves the bar of the selection', async () => {
+    await page.setViewportSize({ width: 1024, height: 700 })
+    await page.getByRole('complementary', { name: 'About the picture' }).waitFor()
+    await labelRow('leaf').getByRole('button', { name: /^leaf/ }).click()
+    await expect.poll(shown).toBe(12)
+    await tile(0).click()
+    const outside = (inside: ReturnType<Page['locator']>) =>
+      inside.evaluate((box) => {
+        const { left, right } = box.getBoundingClientRect()
+        return [...box.querySelectorAll('button')]
+          .filter((button) => button.checkVisibility())
+          .filter((button) => {
+            const at = button.getBoundingClientRect()
+            return at.left < left || at.right > right || button.scrollWidth > button.clientWidth
+          })
+          .map((button) => button.outerHTML)
+      })
+    expect(await outside(page.getByRole('toolbar', { name: /selected/ }))).toEqual([])
+    expect(await outside(page.getByRole('group', { name: 'What is shown' }))).toEqual([])
+    await page.setViewportSize({ width: 1440, height: 900 })
+  })
+
   test('a selection is dragged onto a label', async () => {
     await tile(0).click()
     await tile(1).click({ modifiers: ['Control'] })
