@@ -155,6 +155,32 @@ describe('the grid', () => {
     await expect.poll(farthestFromThumbnail).toBeLessThan(6)
   })
 
+  test('a restored picture gets its colours back though the view changes before they are drawn', async () => {
+    await tile(0).click()
+    await page.keyboard.press('Delete')
+    await page.getByText('One picture excluded').waitFor()
+    await page.getByRole('button', { name: /^Excluded/ }).click()
+    await expect.poll(shown).toBe(1)
+    await expect.poll(farthestFromThumbnail).toBeGreaterThan(100)
+    let waiting: (() => void)[] | null = []
+    await page.route(/pictures\/window|\/thumbs/, async (route) => {
+      await new Promise<void>((go) => (waiting ? waiting.push(go) : go()))
+      // What the page does not wait for any more is nobody's.
+      await route.continue().catch(() => undefined)
+    })
+    await page.keyboard.press('Control+a')
+    await page.keyboard.press('Delete')
+    await expect.poll(() => waiting?.length).toBeGreaterThanOrEqual(2)
+    await page.getByRole('button', { name: /^All pictures/ }).click()
+    await page.waitForURL((url) => !url.searchParams.has('show'))
+    waiting.forEach((go) => go())
+    waiting = null
+    await expect.poll(shown).toBe(36)
+    await expect.poll(drawnTiles).toBeGreaterThan(8)
+    await expect.poll(farthestFromThumbnail).toBeLessThan(6)
+    await page.unroute(/pictures\/window|\/thumbs/)
+  })
+
   test('selects by click, Ctrl, Shift and all, and clears with Escape', async () => {
     await tile(1).click()
     expect(await selected()).toBe(1)
