@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { ref } from 'vue'
+import { computed, ref, shallowRef } from 'vue'
 import { KestrelError } from '#shared/errors/index.ts'
 import { toPageError } from '../client/studio.ts'
 
@@ -18,22 +18,33 @@ export interface Notice {
 
 const restMs = { info: 6_000, good: 6_000, warning: 14_000, error: 0 } as const
 
-/** Short messages in the corner, read aloud politely; errors stay until they are closed or a command goes well. */
+/** Short messages, newest first, read aloud politely; errors stay until they are closed or a command goes well. */
 export const useNotices = defineStore('notices', () => {
   const list = ref<Notice[]>([])
   let lastId = 0
+  const places = shallowRef<readonly HTMLElement[]>([])
+  let held = false
+  const overdue = new Set<number>()
 
   function close(id: number): void {
     list.value = list.value.filter((notice) => notice.id !== id)
+  }
+
+  /** While somebody is at the messages, none goes by itself. */
+  function hold(now: boolean): void {
+    held = now
+    if (held) return
+    for (const id of overdue) close(id)
+    overdue.clear()
   }
 
   function push(notice: Omit<Notice, 'id'>): number {
     const same = list.value.find(({ title, words }) => title === notice.title && words === notice.words)
     if (same) close(same.id)
     const id = ++lastId
-    list.value = [...list.value, { ...notice, id }].slice(-4)
+    list.value = [{ ...notice, id }, ...list.value].slice(0, 4)
     const rest = restMs[notice.level]
-    if (rest > 0) window.setTimeout(() => close(id), rest)
+    if (rest > 0) window.setTimeout(() => (held ? overdue.add(id) : close(id)), rest)
     return id
   }
 
@@ -66,5 +77,12 @@ export const useNotices = defineStore('notices', () => {
     }
   }
 
-  return { list, push, close, retract, error, attempt }
+  /** Where the messages are to be shown; null: below the page. */
+  const place = computed(() => places.value.at(-1) ?? null)
+  const offer = (element: HTMLElement): void => void (places.value = [...places.value, element])
+  function leave(element: HTMLElement): void {
+    places.value = places.value.filter((other) => other !== element)
+  }
+
+  return { list, place, offer, leave, hold, push, close, retract, error, attempt }
 })

@@ -22,9 +22,9 @@ export function useHistory() {
     t(te(`common.action.${key}`) ? `common.action.${key}` : 'common.action.other')
 
   /** @param only takes back that step and no other */
-  const undo = (only?: number): Promise<boolean> =>
+  const undo = (of: string, only?: number): Promise<boolean> =>
     notices.attempt(async () => {
-      const { name } = await studio.labelling.undo({ projectId: projectId.value, step: only })
+      const { name } = await studio.labelling.undo({ projectId: of, step: only })
       // What undo leaves of it is not always nothing.
       const words = `common.undoneWords.${name}`
       notices.push({
@@ -46,13 +46,17 @@ export function useHistory() {
    */
   function undoOf({ revision, step }: Step, after?: () => unknown): Notice['action'] {
     if (step === null) return undefined
+    // The notice may be answered from the settings, or from another project.
+    const of = projectId.value
+    const isLatest = (): boolean =>
+      (counts.value?.revision ?? 0) < revision || counts.value?.undo?.step === step
     return {
       label: t('common.undo'),
-      run: () => void undo(step).then((well) => well && after?.()),
-      while: () => (counts.value?.revision ?? 0) < revision || counts.value?.undo?.step === step,
+      run: () => void undo(of, step).then((well) => well && after?.()),
+      while: () => projectId.value !== of || isLatest(),
     }
   }
 
-  return { undo: () => undo(), redo, undoOf }
+  return { undo: () => undo(projectId.value), redo, undoOf }
 }
 export type History = ReturnType<typeof useHistory>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cellsOf, tintOf, walk } from '../../renderer/features/evaluate/matrix.ts'
+import { cellsOf, lineOf, tintOf, walk } from '../../renderer/features/evaluate/matrix.ts'
 
 const matrix = [
   [8, 2, 0],
@@ -16,6 +16,11 @@ describe('the cells of a confusion matrix', () => {
       { row: 1, column: 2, count: 2, share: 0.2 },
       { row: 2, column: 2, count: 5, share: 1 },
     ])
+  })
+  it('add up to rows and columns', () => {
+    const cells = cellsOf(matrix, [2, 0, 1])
+    expect(lineOf(cells, { row: 1, column: null })).toEqual({ count: 10, right: 8 })
+    expect(lineOf(cells, { row: null, column: 2 })).toEqual({ count: 7, right: 5 })
   })
   it('are tinted so that figures stay readable: never between 0.6 and 0.85', () => {
     for (let share = 0; share <= 1; share += 0.01) {

@@ -19,6 +19,8 @@ export interface LooseBackbonesPorts {
   log: Log
 }
 
+export type LooseBackbones = ReturnType<typeof createLooseBackbones>
+
 /**
  * Model files of a folder without an index. What a file gives is known only once it is prepared: that is done when it is seen
  * first, and the store keeps it; the file itself stays where it is.

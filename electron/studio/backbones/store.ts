@@ -47,6 +47,7 @@ export type BackboneStore = ReturnType<typeof createBackboneStore>
 /** `<home>/backbones/<id>/`: the original, the prepared ONNX file and info.json. A folder is complete or absent. */
 export function createBackboneStore(folder: string) {
   const folderOf = (id: string): string => join(folder, backboneId.parse(id))
+  const originalPath = (info: BackboneInfo): string => join(folderOf(info.id), info.original)
   const aside = join(folder, '.new')
 
   async function read(id: string): Promise<StoredBackbone | { id: string; problem: string } | null> {
@@ -79,7 +80,16 @@ export function createBackboneStore(folder: string) {
     folder,
     read,
     preparedPath: (id: string): string => join(folderOf(id), preparedFile),
-    originalPath: (info: BackboneInfo): string => join(folderOf(info.id), info.original),
+    originalPath,
+    /** Whether it could be prepared anew. */
+    async originalIsWhole(info: BackboneInfo): Promise<boolean> {
+      try {
+        return (await hashFile(originalPath(info), 'sha256')) === info.originalSha256
+      } catch (error) {
+        if (error instanceof Error && 'code' in error) return false
+        throw error
+      }
+    },
     /** Ids of all folders of the store. */
     async ids(): Promise<string[]> {
       await mkdir(folder, { recursive: true })

@@ -112,6 +112,9 @@ export default {
   confirmedWords: 'You said this label is right, although the model says otherwise.',
   alike: 'Nearly the same',
   alikeOpen: 'Show the alike picture {n}',
+  /** On a picture that carries another label. The second is read aloud and has to begin like the first. */
+  modelChip: '{label}?',
+  modelChipRead: '{label}? is what the model says',
   finding: {
     twin: 'twin',
     blurry: 'blurry',

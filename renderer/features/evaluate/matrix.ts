@@ -45,6 +45,24 @@ export interface Place {
   column: number
 }
 
+/** A place, or a whole row (no column) or column (no row). */
+export interface Spot {
+  row: number | null
+  column: number | null
+}
+
+/** How many pictures a row or column holds, and how many of them are on the diagonal. */
+export function lineOf(cells: readonly MatrixCell[], line: Spot): { count: number; right: number } {
+  let count = 0
+  let right = 0
+  for (const cell of cells) {
+    if ((line.row ?? cell.row) !== cell.row || (line.column ?? cell.column) !== cell.column) continue
+    count += cell.count
+    if (cell.row === cell.column) right += cell.count
+  }
+  return { count, right }
+}
+
 const walks: Record<string, (place: Place, last: number) => Place> = {
   ArrowUp: ({ row, column }) => ({ row: row - 1, column }),
   ArrowDown: ({ row, column }) => ({ row: row + 1, column }),

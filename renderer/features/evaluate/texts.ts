@@ -88,6 +88,10 @@ export default {
       'no {is} is called {is} | {is}: {count} right, {share} % of its row | {is}: {count} right, {share} % of its row',
     wrongCell:
       'no {is} is taken for {says} | {is} taken for {says}: {count}, {share} % of its row | {is} taken for {says}: {count}, {share} % of its row',
+    rowLine:
+      'no picture is {is} | {is}: one picture, {share} % right | {is}: {count} pictures, {right} of them right ({share} %)',
+    columnLine:
+      'no picture is called {says} | called {says}: one picture, {share} % rightly | called {says}: {count} pictures, {right} of them rightly ({share} %)',
     counts: 'Pictures',
     percent: 'Percent of the row',
     show: 'Figures',

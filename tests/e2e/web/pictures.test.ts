@@ -70,7 +70,7 @@ const shown = async (): Promise<number> =>
   )
 const selected = (): Promise<number> => page.locator('[role=gridcell][aria-selected=true]').count()
 const labelOf = async (index: number): Promise<string | undefined> =>
-  (await tile(index).getAttribute('aria-label'))?.split(', ').at(-1)
+  (await tile(index).getAttribute('aria-label'))?.split(', ')[1]
 const pictureAt = (index: number): Promise<string | null> => tile(index).getAttribute('data-picture')
 /** Undoes until a label's count is what it was: tests leave the project as they found it. */
 const undo = (): Promise<void> => page.keyboard.press('Control+z')
@@ -153,6 +153,32 @@ describe('the grid', () => {
     await page.getByRole('button', { name: /^All pictures/ }).click()
     await expect.poll(shown).toBe(36)
     await expect.poll(farthestFromThumbnail).toBeLessThan(6)
+  })
+
+  test('a restored picture gets its colours back though the view changes before they are drawn', async () => {
+    await tile(0).click()
+    await page.keyboard.press('Delete')
+    await page.getByText('One picture excluded').waitFor()
+    await page.getByRole('button', { name: /^Excluded/ }).click()
+    await expect.poll(shown).toBe(1)
+    await expect.poll(farthestFromThumbnail).toBeGreaterThan(100)
+    let waiting: (() => void)[] | null = []
+    await page.route(/pictures\/window|\/thumbs/, async (route) => {
+      await new Promise<void>((go) => (waiting ? waiting.push(go) : go()))
+      // What the page does not wait for any more is nobody's.
+      await route.continue().catch(() => undefined)
+    })
+    await page.keyboard.press('Control+a')
+    await page.keyboard.press('Delete')
+    await expect.poll(() => waiting?.length).toBeGreaterThanOrEqual(2)
+    await page.getByRole('button', { name: /^All pictures/ }).click()
+    await page.waitForURL((url) => !url.searchParams.has('show'))
+    waiting.forEach((go) => go())
+    waiting = null
+    await expect.poll(shown).toBe(36)
+    await expect.poll(drawnTiles).toBeGreaterThan(8)
+    await expect.poll(farthestFromThumbnail).toBeLessThan(6)
+    await page.unroute(/pictures\/window|\/thumbs/)
   })
 
   test('selects by click, Ctrl, Shift and all, and clears with Escape', async () => {
@@ -275,6 +301,111 @@ describe('labelling', () => {
     await notice.getByRole('button', { name: 'Undo' }).click()
     await page.getByText('Undone: excluding').waitFor()
     await expect.poll(shown).toBe(36)
+  })
+
+  test('a notice lies over no control, wherever it is shown, and gives the keyboard back', async () => {
+    const messages = page.getByRole('region', { name: 'Messages' })
+    const notice = messages.locator('.notice', { hasText: 'excluded' })
+    /** Controls under a notice. */
+    const hidden = () =>
+      notice.evaluate((shown) => {
+        const box = shown.getBoundingClientRect()
+        return [...document.querySelectorAll('a, button, input, [role=gridcell], [role=combobox]')]
+          .filter((control) => !shown.contains(control) && !control.contains(shown))
+          .filter((control) => {
+            // Outside of what its scroller shows it cannot be reached there anyway.
+            const { left, right, top, bottom } = control.getBoundingClientRect()
+            const [x, y] = [Math.max(left, box.left), Math.max(top, box.top)]
+            if (x >= Math.min(right, box.right) || y >= Math.min(bottom, box.bottom)) return false
+            shown.style.visibility = 'hidden'
+            const under = document.elementFromPoint(x + 1, y + 1)
+            shown.style.visibility = ''
+            return under !== null && control.contains(under)
+          })
+          .map((control) => control.outerHTML)
+      })
+    const first = await pictureAt(0)
+    const isBack = async (): Promise<void> => {
+      await expect.poll(shown).toBe(36)
+      await expect.poll(() => pictureAt(0)).toBe(first)
+    }
+    const exclude = async (): Promise<void> => {
+      await page.keyboard.press('Delete')
+      await expect.poll(shown).toBe(35)
+    }
+    for (const viewport of [
+      { width: 1440, height: 900 },
+      { width: 1024, height: 700 },
+    ]) {
+      await page.setViewportSize(viewport)
+      await tile(0).click()
+      await exclude()
+      await notice.getByRole('button', { name: 'Undo' }).waitFor()
+      expect(await hidden()).toEqual([])
+      // It waits while somebody is at it.
+      await notice.getByRole('button', { name: 'Undo' }).focus()
+      await page.keyboard.press('Tab')
+      for (let left = await messages.locator('.notice').count(); left > 0; left--) {
+        await page.keyboard.press('Enter')
+        await expect.poll(() => messages.locator('.notice').count()).toBe(left - 1)
+      }
+      await expect
+        .poll(() => page.getByRole('grid').evaluate((grid) => grid.contains(document.activeElement)))
+        .toBe(true)
+      await undo()
+      await isBack()
+
+      await tile(0).click()
+      await page.keyboard.press('Space')
+      const large = page.getByRole('region', { name: /\.jpg$/ })
+      await large.waitFor()
+      await exclude()
+      await large.locator('.notice', { hasText: 'excluded' }).waitFor()
+      expect(await hidden()).toEqual([])
+      await notice.getByRole('button', { name: 'Undo' }).click()
+      await isBack()
+      await page.keyboard.press('Escape')
+      await large.waitFor({ state: 'detached' })
+      await tile(0).click()
+      await exclude()
+      await notice.waitFor()
+      await page.keyboard.press('?')
+      await page.getByRole('dialog').locator('.notice', { hasText: 'excluded' }).waitFor()
+      expect(await hidden()).toEqual([])
+      expect(await accessibilityProblems(page)).toEqual([])
+      await page.keyboard.press('Escape')
+      await page.getByRole('complementary').first().locator('.notice', { hasText: 'excluded' }).waitFor()
+      await page.keyboard.press('Control+,')
+      await page.getByRole('heading', { name: 'Settings' }).waitFor()
+      await notice.waitFor()
+      expect(await hidden()).toEqual([])
+      await notice.getByRole('button', { name: 'Undo' }).click()
+      await page.goBack()
+      await isBack()
+    }
+    await page.setViewportSize({ width: 1440, height: 900 })
+  })
+
+  test('in a small window beside the details, no filter is squeezed and no control leaves the bar of the selection', async () => {
+    await page.setViewportSize({ width: 1024, height: 700 })
+    await page.getByRole('complementary', { name: 'About the picture' }).waitFor()
+    await labelRow('leaf').getByRole('button', { name: /^leaf/ }).click()
+    await expect.poll(shown).toBe(12)
+    await tile(0).click()
+    const outside = (inside: ReturnType<Page['locator']>) =>
+      inside.evaluate((box) => {
+        const { left, right } = box.getBoundingClientRect()
+        return [...box.querySelectorAll('button')]
+          .filter((button) => button.checkVisibility())
+          .filter((button) => {
+            const at = button.getBoundingClientRect()
+            return at.left < left || at.right > right || button.scrollWidth > button.clientWidth
+          })
+          .map((button) => button.outerHTML)
+      })
+    expect(await outside(page.getByRole('toolbar', { name: /selected/ }))).toEqual([])
+    expect(await outside(page.getByRole('group', { name: 'What is shown' }))).toEqual([])
+    await page.setViewportSize({ width: 1440, height: 900 })
   })
 
   test('a selection is dragged onto a label', async () => {

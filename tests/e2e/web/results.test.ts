@@ -101,6 +101,19 @@ describe('two runs', () => {
     await looks.getByText(/looked at: 3\./).waitFor()
   })
 
+  test('a picture the model calls otherwise is called what its tile shows', async () => {
+    const results = page.url()
+    await page.goto(results.replace(/results.*/, 'pictures'))
+    const tile = page.getByRole('gridcell', { name: /^[^,]+, \w+, \w+\? is what the model says$/ }).first()
+    await tile.waitFor()
+    const shown = await tile.locator('span').allInnerTexts()
+    expect(await tile.getAttribute('aria-label')).toContain(shown.filter(Boolean).join(', '))
+    await keep('pictures')
+    await expectAccessibleInBothThemes(page)
+    await page.goto(results)
+    await page.getByTestId('accuracy').waitFor()
+  })
+
   test('a label opens all its pictures, least certain first, and its mistakes on their own', async () => {
     await page.getByRole('button', { name: 'Training pictures' }).click()
     await page.getByTestId('accuracy').waitFor()
@@ -131,6 +144,41 @@ describe('two runs', () => {
     await gallery()
       .getByRole('heading', { name: /^All that are called/ })
       .waitFor()
+  })
+
+  test('the matrix says in words what the mouse is at, else what was chosen, or where the keys have led', async () => {
+    const matrix = page.getByTestId('confusion-matrix')
+    const caption = page.locator('#matrix-here')
+    const names = await matrix.locator('.side .unseen').allInnerTexts()
+    const away = () => page.getByRole('heading', { level: 1 }).hover()
+    await matrix.locator('.side').nth(2).click()
+    await expect.poll(() => caption.innerText()).toMatch(new RegExp(`^${names[2]}: \\d+ pictures`))
+    await away()
+    await matrix.locator('.top').nth(1).click()
+    await expect.poll(() => caption.innerText()).toMatch(new RegExp(`^called ${names[1]}: `))
+    await away()
+    const cell = matrix.locator('.cell').first()
+    await cell.hover()
+    await expect.poll(() => caption.innerText()).toBe(await cell.getAttribute('aria-label'))
+    await away()
+    await expect.poll(() => caption.innerText()).toMatch(new RegExp(`^called ${names[1]}: `))
+    // The keys go on from the row and the column that were clicked, wherever the mouse lies.
+    await cell.hover()
+    await matrix.locator('.top').nth(1).focus()
+    await page.keyboard.press('Home')
+    await page.keyboard.press('ArrowUp')
+    await expect
+      .poll(() => caption.innerText())
+      .toMatch(new RegExp(`^(no )?${names[1]} (is )?taken for ${names[0]}`))
+    await page.keyboard.press('End')
+    await expect
+      .poll(() => caption.innerText())
+      .toMatch(new RegExp(`^(no )?${names[1]} (is )?taken for ${names[5]}`))
+    expect(await matrix.evaluate((frame) => document.activeElement === frame)).toBe(true)
+    // Nobody is at a cell any more: what was chosen is said again.
+    await page.getByRole('combobox', { name: 'Order' }).first().focus()
+    await away()
+    await expect.poll(() => caption.innerText()).toMatch(new RegExp(`^called ${names[1]}: `))
   })
 
   test('Undo says what it undid, redo does it again, and a notice takes back its own step only', async () => {

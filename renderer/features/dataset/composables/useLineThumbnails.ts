@@ -13,6 +13,7 @@ export interface LineOfPictures extends LineShape {
 
 export type Pictured = 'waiting' | 'drawn' | 'failed'
 
+/** As it lies in the canvas: what is wanted may never be drawn, when something else is wanted in the meantime. */
 interface Cell extends LinePicture {
   state: Pictured
 }
@@ -38,7 +39,7 @@ export function useLineThumbnails(
   function begin({ pictures, columns }: LineOfPictures): void {
     cells.value = pictures.map((picture, column) => {
       const cell = columns === drawnColumns ? cells.value[column] : null
-      return picture && { ...picture, state: cell?.id === picture.id ? cell.state : 'waiting' }
+      return picture && (cell?.id === picture.id ? cell : { ...picture, state: 'waiting' })
     })
   }
 
@@ -63,12 +64,13 @@ export function useLineThumbnails(
     drawInLine(target, wanted, arrived)
     drawnPixels = pixels
     drawnColumns = columns
-    const drawn = new Set(arrived.map(({ column }) => column))
+    const drawn = new Map(arrived.map(({ column, faded }) => [column, faded]))
     const tried = new Set(missing.map(({ column }) => column))
-    cells.value = cells.value.map(
-      (cell, column) =>
-        cell && { ...cell, state: drawn.has(column) ? 'drawn' : tried.has(column) ? 'failed' : cell.state },
-    )
+    cells.value = cells.value.map((cell, column) => {
+      if (!cell || !tried.has(column)) return cell
+      const faded = drawn.get(column)
+      return faded === undefined ? { ...cell, state: 'failed' } : { ...cell, faded, state: 'drawn' }
+    })
   }
 
   watch(
