@@ -14,6 +14,11 @@ export const teacherModelSchema = z.object({
   /** Folder of the finished run. */
   modelDir: z.string(),
   objective: distillationObjectiveSchema,
+  /**
+   * For each label of the training, which of the teacher's answers is meant; null: it does not know that label. Left out:
+   * the one of the same name.
+   */
+  columns: z.array(z.int().min(0).nullable()).optional(),
 })
 
 /** A model as something that is carried about and asked. */

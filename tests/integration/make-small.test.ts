@@ -27,6 +27,11 @@ afterAll(async () => {
   await rm(work, withContents)
 })
 
+const jobOf = async (runId: string): Promise<string> => {
+  const job = studio.jobs.list(projectId).find(({ facts }) => facts.runId === runId)
+  return job!.id
+}
+
 const optionOf = async (id: 'tiny' | 'small' | 'medium') => {
   const { students } = await studio.client.training.students({ projectId, teacher: { runId: teacherId } })
   return students.find((student) => student.id === id)!
@@ -113,6 +118,79 @@ describe('making a model small', () => {
     const second = await studio.client.training.makeSmall({ projectId, teacher, config: short })
     expect(second.teacherRunId).toBe(first.teacherRunId)
     expect((await studio.jobs.wait(second.jobId)).error).toBeNull()
+  })
+
+  it('is held against what its own loss would be by guessing, not that of the labels', async () => {
+    const { config } = (
+      await studio.client.training.students({ projectId, teacher: { backboneId: own } })
+    ).students.find(({ id }) => id === 'tiny')!
+    const { runId } = await studio.client.training.makeSmall({
+      ...{ projectId, teacher: { backboneId: own } },
+      config: {
+        ...{ ...config, recipe: 'fine-tune', backboneId: 'tiny' },
+        changes: { topBlocks: 1000, epochs: 3 },
+      },
+    })
+    await studio.jobs.wait(await jobOf(runId))
+    const { checks } = await studio.client.runs.get({ projectId, runId })
+    expect(checks.find(({ id }) => id === 'learning')).toMatchObject({ verdict: 'good' })
+  })
+
+  it('keeps the teacher while it learns, and its own state when the teacher goes', async () => {
+    const teacher = { backboneId: own }
+    const { students } = await studio.client.training.students({ projectId, teacher })
+    const { config } = students.find(({ id }) => id === 'tiny')!
+    const { runId, jobId, teacherRunId } = await studio.client.training.makeSmall({
+      ...{ projectId, teacher },
+      config: { ...config, changes: { ...config.changes, epochs: 200 } },
+    })
+    // An epoch has to be over, or there would be nothing to go on from.
+    await expect
+      .poll(() => studio.jobs.get(jobId).stage === 'fitting' && studio.jobs.get(jobId).done > 200, {
+        timeout: 60_000,
+      })
+      .toBe(true)
+    await expect(studio.client.runs.remove({ projectId, runId: teacherRunId })).rejects.toMatchObject({
+      data: { code: 'busy', message: expect.stringContaining('is learning from') },
+    })
+    await studio.client.training.stop({ projectId, runId })
+    expect((await studio.jobs.wait(jobId)).error).toBeNull()
+    expect(await studio.client.runs.get({ projectId, runId })).toMatchObject({
+      state: 'stopped',
+      resumable: true,
+    })
+
+    await studio.client.runs.remove({ projectId, runId: teacherRunId })
+    await expect(studio.client.training.resume({ projectId, runId })).rejects.toMatchObject({
+      data: { code: 'not-found', message: expect.stringContaining('was to teach') },
+    })
+    expect(await studio.client.runs.get({ projectId, runId })).toMatchObject({
+      state: 'stopped',
+      resumable: true,
+    })
+  })
+
+  it('knows labels again that are called otherwise by now', async () => {
+    const { labels } = await studio.client.pictures.counts({ projectId })
+    const [first, second] = [labels[0]!, labels[1]!]
+    const rename = (label: { id: number }, name: string) =>
+      studio.client.labels.rename({ projectId, labelId: label.id, name })
+    const { config } = await optionOf('tiny')
+    const before = await studio.client.runs.get({ projectId, runId: teacherId })
+    // Swapped: by name, the teacher would teach one for the other.
+    await rename(first, 'another name')
+    await rename(second, first.name)
+    await rename(first, second.name)
+    const { runId, job } = await studio.train(projectId, {
+      ...config,
+      changes: { ...config.changes, epochs: 1 },
+    })
+    expect(job.error).toBeNull()
+    const { madeSmall } = await studio.client.runs.get({ projectId, runId })
+    expect(madeSmall!.teacher.testAccuracy).toBeCloseTo(before.testAccuracy!, 6)
+    await rename(first, 'another name')
+    await rename(second, second.name)
+    await rename(first, first.name)
   })
 
   it('says so when the training it was to learn from ended without a model', async () => {

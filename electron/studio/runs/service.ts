@@ -60,6 +60,15 @@ export const continuedBy = (project: OpenProject, { facts }: RunRecord): RunReco
 const teacherOf = (project: OpenProject, { config }: RunRecord): RunRecord | undefined =>
   config.teacherRunId === null ? undefined : project.use(createRunsRepository).find(config.teacherRunId)
 
+/** A training under way that learns from this run. */
+function learnerOf(project: OpenProject, runId: string): RunRecord | undefined {
+  const runs = project.use(createRunsRepository)
+  return runs
+    .running()
+    .map((id) => runs.find(id))
+    .find((run) => run?.config.teacherRunId === runId)
+}
+
 export function createRunsService({ registry, refreshRecent, removed }: RunPorts) {
   function view(project: OpenProject, run: RunRecord): Run {
     const labels = new Map(
@@ -146,6 +155,12 @@ export function createRunsService({ registry, refreshRecent, removed }: RunPorts
       const run = findRun(project, runId)
       if (run.state === 'running')
         throw new KestrelError('busy', 'This training is still running.', { remedy: 'Stop it first.' })
+      const learner = learnerOf(project, runId)
+      if (learner)
+        throw new KestrelError('busy', `${learner.name} is learning from ${run.name} now.`, {
+          kept: 'Nothing was removed.',
+          remedy: 'Wait until it has ended, or stop it.',
+        })
       const trash = join(project.folder, 'trash', 'runs')
       await mkdir(trash, { recursive: true })
       try {

@@ -22,7 +22,7 @@ import { checkShots } from './checks.ts'
 import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
 import { passportOf } from './passport.ts'
-import { teacherOf } from './teacher.ts'
+import { teacherColumns, teacherOf } from './teacher.ts'
 import { findWarmStart } from './warm-start.ts'
 import { imagesOf } from './plan.ts'
 import type { TrainingPlan } from './plan.ts'
@@ -178,6 +178,7 @@ async function train(
   onMetric: (metric: TrainMetric) => void,
 ): Promise<TrainResult> {
   job.signal.throwIfAborted()
+  const teacher = teacherOf(project, run.config)
   // The warm trainer answers predictions: only a head on features that are there may keep it busy, for a second.
   const quick = run.facts.gradients === null && (await isQuick(project, plan, backbone))
   const call = quick ? pool.quick : pool.long
@@ -203,9 +204,10 @@ async function train(
       gradients: run.facts.gradients,
       engine: run.config.engine,
       checkpointDir: run.facts.gradients && (await checkpointFolder(project, run.id)),
-      ...(run.config.teacherRunId !== null && {
+      ...(teacher && {
         teacher: {
-          modelDir: runFolder(project, run.config.teacherRunId),
+          modelDir: runFolder(project, teacher.id),
+          columns: teacherColumns(teacher.classes, run.classes),
           objective: distillationObjectiveSchema.parse({}),
         },
       }),

@@ -12,7 +12,7 @@ import { forecastOf, gradientsOf, noBackbone } from './forecast.ts'
 import { freezeContinuation, freezeRun } from './freeze.ts'
 import { frozenPlan, leftOut, planTraining } from './plan.ts'
 import { headOn, studentsFor } from './students.ts'
-import { requireTeacher } from './teacher.ts'
+import { requireTeacher, teacherOf } from './teacher.ts'
 import type { TrainingPlan } from './plan.ts'
 import { runTraining } from './run-training.ts'
 import type { RunTrainingPorts } from './run-training.ts'
@@ -244,7 +244,7 @@ export function createTrainingService(ports: TrainingPorts) {
      * Goes on with a training by gradients that was interrupted or stopped, from its last finished epoch, on the very
      * pictures, labels and sides it was begun with.
      * @returns the same run; a new one where the stopped run has a model, which stays as it is
-     * @throws KestrelError not-found; bad-request when there is nothing to go on from
+     * @throws KestrelError not-found, also for a teacher that is gone; bad-request when there is nothing to go on from
      */
     resume({ projectId, runId }: { projectId: string; runId: string }): { runId: string; jobId: string } {
       const project = registry.get(projectId)
@@ -255,6 +255,8 @@ export function createTrainingService(ports: TrainingPorts) {
         throw new KestrelError('bad-request', 'This training left nothing to go on from.', {
           remedy: 'Train again.',
         })
+      // Before the state of a stopped run is handed over to one that could not begin.
+      teacherOf(project, run.config)
       const plan = frozenPlan(project, run)
       if (wasStopped(run)) return begin(project, freezeContinuation(project, run, plan, ports.version), plan)
       runs.restart(runId)

@@ -84,13 +84,13 @@ export function headOn(
   { split, seed, together }: Pick<TrainConfig, 'split' | 'seed' | 'together'>,
 ): RunRecord | undefined {
   const cut = JSON.stringify([split, seed, together])
-  return project
-    .use(createRunsRepository)
-    .newestWithModel(
-      ({ config, revision }) =>
-        config.recipe === 'head' &&
-        config.backboneId === backboneId &&
-        revision === project.revision() &&
-        JSON.stringify([config.split, config.seed, config.together]) === cut,
-    )
+  return project.use(createRunsRepository).newestWithModel(
+    ({ config, revision }) =>
+      config.recipe === 'head' &&
+      // The answers of an SVM are a ranking, no probabilities to learn from.
+      config.objective === 'softmax' &&
+      config.backboneId === backboneId &&
+      revision === project.revision() &&
+      JSON.stringify([config.split, config.seed, config.together]) === cut,
+  )
 }

@@ -8,8 +8,8 @@ import { createVersionsRepository } from '../storage/versions-repository.ts'
 import type { TrainingPlan } from './plan.ts'
 
 /**
- * Makes sure that a model can teach this training: there, or before it in the queue; of the same labels; and innocent of the test pictures, which it
- * would otherwise hand on.
+ * Makes sure that a model can teach this training: there, or before it in the queue; of the same labels; and innocent of the
+ * test pictures, which it would otherwise hand on.
  * @throws KestrelError not-found, model-unreadable, bad-request with what does not fit
  */
 export function requireTeacher(
@@ -28,12 +28,12 @@ export function requireTeacher(
     )
   const found = findRun(project, teacherRunId)
   const run = found.state === 'running' ? found : findModel(project, teacherRunId).run
-  const known = new Set(run.classes.map(({ name }) => name))
-  const unknown = plan.classes.filter(({ name }) => !known.has(name))
-  if (unknown.length > 0)
+  const columns = teacherColumns(run.classes, plan.classes)
+  const unknown = plan.classes.find((_, index) => columns[index] === null)
+  if (unknown)
     throw new KestrelError(
       'bad-request',
-      `${run.name} does not know the label “${unknown[0]!.name}”: it was trained before there was one.`,
+      `${run.name} does not know the label “${unknown.name}”: it was trained before there was one.`,
       {
         kept: 'Nothing was changed.',
         remedy: 'Train it again with the labels of today, then make it small.',
@@ -58,7 +58,7 @@ export function requireTeacher(
 /**
  * The training whose model this one learns from, now that its turn has come.
  * @returns null when none teaches it
- * @throws KestrelError model-unreadable when the teacher came to nothing, or is gone
+ * @throws KestrelError not-found when the teacher came to nothing, or is gone
  */
 export function teacherOf(
   project: OpenProject,
@@ -68,10 +68,29 @@ export function teacherOf(
   const teacher = project.use(createRunsRepository).find(teacherRunId)
   if (teacher && hasModel(teacher)) return teacher
   throw new KestrelError(
-    'model-unreadable',
+    'not-found',
     teacher
       ? `${teacher.name}, which was to teach this one, ended before there was a model.`
       : 'The training that was to teach this one is not there any more.',
-    { kept: 'Nothing else was changed.', remedy: 'Train the teacher again, then make it small.' },
+    { kept: 'What was computed so far is kept.', remedy: 'Train the teacher again, then make it small.' },
   )
+}
+
+interface Class {
+  labelId: number
+  name: string
+}
+
+/**
+ * Which of a teacher's answers each label means: that of the same label, however it is called by now. A label that was deleted
+ * and made again is known by its name.
+ * @returns index into `taught` for each of `classes`; null where the teacher does not know the label
+ */
+export function teacherColumns(taught: readonly Class[], classes: readonly Class[]): (number | null)[] {
+  const here = new Set(classes.map(({ labelId }) => labelId))
+  return classes.map(({ labelId, name }) => {
+    const same = taught.findIndex((each) => each.labelId === labelId)
+    const named = taught.findIndex((each) => each.name === name && !here.has(each.labelId))
+    return same >= 0 ? same : named >= 0 ? named : null
+  })
 }

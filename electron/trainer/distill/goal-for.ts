@@ -18,9 +18,12 @@ export async function goalFor(
   const { teacher, cacheDir, gradients, runDir } = request
   const classes = request.classes.length
   if (!teacher) return new ClassificationGoal(data.labels, classes, gradients!.fitting)
-  const { modelDir, objective } = teacher
+  const { modelDir, columns, objective } = teacher
   const { images } = data
-  const answers = await teacherAnswers({ modelDir, classes: request.classes, images, cacheDir }, context)
+  const answers = await teacherAnswers(
+    { modelDir, columns, classes: request.classes, images, cacheDir },
+    context,
+  )
   const seen =
     objective.weights.features > 0
       ? await teacherEmbedding({ modelDir, images, cacheDir, runDir }, context)

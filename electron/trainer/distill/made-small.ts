@@ -13,15 +13,15 @@ export async function compareWithTeacher(
   { test }: Pick<TrainResult, 'test'>,
   context: RequestContext,
 ): Promise<MadeSmall> {
-  const teacherDir = request.teacher!.modelDir
+  const { modelDir, columns } = request.teacher!
   const byId = new Map(request.images.map((image) => [image.id, image]))
   const images = Array.from(test.ids, (id) => byId.get(id)!)
   const labels = images.map(({ label }) => label)
   const answers = await teacherAnswers(
-    { modelDir: teacherDir, classes: request.classes, images, cacheDir: request.cacheDir },
+    { modelDir, columns, classes: request.classes, images, cacheDir: request.cacheDir },
     context,
   )
-  const [teacher, student] = [await readRunFolder(teacherDir), await readRunFolder(request.runDir)]
+  const [teacher, student] = [await readRunFolder(modelDir), await readRunFolder(request.runDir)]
   return {
     teacher: { testAccuracy: shareRight(answers, labels), ...(await weighFile(teacher.modelPath)) },
     student: {

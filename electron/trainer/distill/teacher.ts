@@ -48,7 +48,8 @@ export async function teacherFeatures(
 
 /**
  * What a finished model answers for every picture, computed once and kept in the feature cache.
- * @param classes names, in the order of the columns
+ * @param classes names, in the order of the columns wanted
+ * @param columns see `teacherModelSchema`
  * @returns probabilities [images, classes]; a label that the teacher does not know gets none. Rows of unreadable pictures
  *   are NaN.
  * @throws KestrelError `bad-request` when the teacher knows none of the labels; `model-unreadable`; as `computeFeatures`
@@ -56,10 +57,17 @@ export async function teacherFeatures(
 export async function teacherAnswers(
   {
     modelDir,
+    columns: meant,
     classes,
     images,
     cacheDir,
-  }: { modelDir: string; classes: readonly string[]; images: readonly TrainerImage[]; cacheDir: string },
+  }: {
+    modelDir: string
+    columns?: readonly (number | null)[] | undefined
+    classes: readonly string[]
+    images: readonly TrainerImage[]
+    cacheDir: string
+  },
   context: RequestContext,
 ): Promise<Float32Array> {
   const model = await readRunFolder(modelDir)
@@ -74,7 +82,7 @@ export async function teacherAnswers(
     preprocessing: model.preprocessing,
   }
   const { features: answers } = await teacherFeatures({ backbone: asBackbone, images, cacheDir }, context)
-  const columns = classes.map((name) => model.classes.indexOf(name))
+  const columns = meant?.map((column) => column ?? -1) ?? classes.map((name) => model.classes.indexOf(name))
   if (columns.every((column) => column < 0))
     throw new KestrelError('bad-request', 'The large model tells other labels apart than this training.', {
       remedy: 'Train the large model again with the labels of today, then make it small.',

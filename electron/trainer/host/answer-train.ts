@@ -25,9 +25,15 @@ async function withTeacher(
   result: TrainResult,
 ): Promise<TrainResult> {
   if (!request.teacher) return result
-  // The model is whole: a late stop must not take it away.
+  // The model is whole: neither a late stop nor a teacher that is gone may take it away.
   const patient = { ...context, stop: new StopSignal() }
-  return { ...result, madeSmall: await compareWithTeacher(request, result, patient) }
+  try {
+    return { ...result, madeSmall: await compareWithTeacher(request, result, patient) }
+  } catch (error) {
+    // Without its teacher beside it the small model is as good; the cause is for the log.
+    console.error('the small model could not be held against its teacher:', error)
+    return result
+  }
 }
 
 async function withFolds(

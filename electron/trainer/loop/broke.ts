@@ -12,13 +12,16 @@ export const brokeInWords: Record<Breakdown, string> = {
 export class TrainingBroke extends KestrelError {
   readonly how: Breakdown
   readonly curve: readonly TrainMetric[]
+  /** Training loss of a network that knows nothing. */
+  readonly guessing: number
 
-  constructor(how: Breakdown, curve: readonly TrainMetric[]) {
+  constructor(how: Breakdown, curve: readonly TrainMetric[], guessing: number) {
     super('training-diverged', `The training ${brokeInWords[how]}.`, {
       kept: 'Pictures, labels and earlier models are unchanged.',
       remedy: 'Try a smaller learning rate (a tenth of it is a good try).',
     })
     this.how = how
     this.curve = curve
+    this.guessing = guessing
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { TrainRequest } from '#shared/contract/trainer.ts'
 import type { TrainingData } from './training-data.ts'
 
@@ -22,7 +22,8 @@ export function checkpointOf(
     preprocessing: data.preprocessing,
     // A softmax head is not named: states written before there was a choice still fit.
     ...(request.objective === 'svm' && { objective: request.objective }),
-    ...(request.teacher && { teacher: request.teacher }),
+    // Named as in its project: that may be moved, and its name changed.
+    ...(request.teacher && { teacher: { ...request.teacher, modelDir: basename(request.teacher.modelDir) } }),
   })
 }
 

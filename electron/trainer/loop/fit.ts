@@ -73,6 +73,8 @@ export interface FitOutcome {
   before: Progress['before']
   /** `diverged`: numbers that are not finite. `exploded`: a loss far above guessing. `early`: validation had stopped getting better. */
   stopped: Breakdown | 'asked' | 'early' | null
+  /** Training loss of a network that knows nothing: what the curve is held against. */
+  guessing: number
   /** Pure time of steps and of waiting for batches, seconds; what the bench compares. */
   seconds: { steps: number; epochs: number }
 }
@@ -99,7 +101,7 @@ export async function fit(input: FitInput): Promise<FitOutcome> {
   const ended = (stopped: FitOutcome['stopped']): FitOutcome => {
     const kept = progress.best?.epoch ?? (examines ? 0 : progress.epoch)
     // With no good epoch there is nothing to keep, even where all epochs were gone through.
-    if (kept === 0) throw nothingReached(stopped, progress.curve)
+    if (kept === 0) throw nothingReached(stopped, progress.curve, input.guessing.training)
     return {
       vectors: best ?? state.copy(),
       curve: progress.curve,
@@ -107,6 +109,7 @@ export async function fit(input: FitInput): Promise<FitOutcome> {
       best: progress.best,
       before: progress.before,
       stopped: stopped ?? (input.judge === null && kept < progress.epoch ? 'exploded' : null),
+      guessing: input.guessing.training,
       seconds,
     }
   }
@@ -191,10 +194,14 @@ export async function fit(input: FitInput): Promise<FitOutcome> {
   return ended(null)
 }
 
-function nothingReached(stopped: FitOutcome['stopped'], curve: readonly TrainMetric[]): KestrelError {
+function nothingReached(
+  stopped: FitOutcome['stopped'],
+  curve: readonly TrainMetric[],
+  guessing: number,
+): KestrelError {
   return stopped === 'asked'
     ? new KestrelError('stopped', 'Stopped before there was a model worth keeping.')
-    : new TrainingBroke(stopped === 'diverged' ? 'diverged' : 'exploded', curve)
+    : new TrainingBroke(stopped === 'diverged' ? 'diverged' : 'exploded', curve, guessing)
 }
 
 /** Mean loss of the last quarter of an epoch's steps. */

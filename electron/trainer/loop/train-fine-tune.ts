@@ -1,7 +1,6 @@
 import type { TrainRequest, TrainResult } from '#shared/contract/trainer.ts'
 import { checkTraining } from '#shared/domain/training/babysitter.ts'
 import type { WatchedTraining } from '#shared/domain/training/babysitter.ts'
-import { guessingLoss } from '#shared/domain/training/explosion.ts'
 import { toKestrelError } from '#shared/errors/index.ts'
 import { engineFor } from '../engines/choose.ts'
 import { loadHead } from '../head/store.ts'
@@ -48,7 +47,7 @@ function withoutAdapting(
         reason: 'diverged',
         message: `Adapting the network ${brokeInWords[error.how]}. ${frozen} A smaller learning rate helps.`,
       },
-      checks: checkTraining(watched(request, error.curve, error.how)),
+      checks: checkTraining(watched(request, error, error.how)),
     }
   const { code, message, remedy } = toKestrelError(error)
   if (code === 'stopped')
@@ -66,13 +65,13 @@ const stoppedInSecondRound: TrainResult['stopped'] = {
 }
 
 const watched = (
-  { classes, images, gradients }: TrainRequest,
-  curve: WatchedTraining['curve'],
+  { images }: TrainRequest,
+  { curve, guessing }: Pick<WatchedTraining, 'curve' | 'guessing'>,
   broke: WatchedTraining['broke'],
 ): WatchedTraining => ({
   curve,
   broke,
-  guessing: guessingLoss(gradients!.fitting.loss, classes.length),
+  guessing,
   majority: 0,
   train: images.filter(({ split }) => split === 'train').length,
   val: images.filter(({ split }) => split === 'val').length,
@@ -99,7 +98,7 @@ async function adapt(
     context.stop.throwIfDropped()
     const kept = comparison(request, head, first)
     const checks = checkTraining({
-      ...watched(request, first.curve, breakdownOf(first.stopped)),
+      ...watched(request, first, breakdownOf(first.stopped)),
       majority: majorityOf(data, train),
       train: train.length,
       val: val.length,

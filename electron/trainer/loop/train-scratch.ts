@@ -110,7 +110,7 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
         features: { cached: data.counts.cached, computed: data.counts.decoded },
         checks: checkTraining({
           curve: outcome.curve,
-          guessing: goal.guessing.training,
+          guessing: outcome.guessing,
           broke: breakdownOf(outcome.stopped),
           majority: majorityOf(data, train),
           train: train.length,

@@ -78,10 +78,11 @@ export default {
   },
   small: {
     title: 'Make it small',
-    words: 'Teach a smaller network what this model knows: for a phone, a web page or a slow computer.',
+    words: 'Teach a smaller network what a larger one knows: for a phone, a web page or a slow computer.',
     weighing: 'Weighing the models on this computer',
     from: 'Learns from',
     learnsFirst: 'learns your labels first, in seconds',
+    notHere: 'not on this computer yet: choose it among the networks to download it',
     isSmall: 'made small from run {number}',
     now: '{name} weighs {weight}.',
     weight: '{size}, {time} for a picture',
