@@ -41,6 +41,17 @@ async function look(name: string): Promise<void> {
 }
 const goto = (step: string): Promise<void> => goToStep(page, step)
 
+describe('a network that comes with Kestrel', () => {
+  it('may teach before anything was trained here', async () => {
+    await goto('Train')
+    const card = page.getByTestId('make-small')
+    await card.getByText('Make it small').first().click()
+    await card.getByText(/^Kestrel.* weighs [\d.]+\sMB/).waitFor()
+    await card.getByRole('radio', { name: /^Tiny/ }).waitFor()
+    await look('first')
+  })
+})
+
 describe('a finished model', () => {
   it('is trained with what comes with Kestrel, in seconds', async () => {
     await goto('Train')
