@@ -54,6 +54,26 @@ describe('minimise (L-BFGS)', () => {
     expect(result).toMatchObject({ end: 'gradient', iterations: 0, evaluations: 1 })
   })
 
+  it('goes on from curvature found on a function much like this one, in fewer steps', async () => {
+    // A stretched bowl, and the same a little moved.
+    const bowl =
+      (shift: number): Objective =>
+      (p) => {
+        const gradient = Float64Array.from(p, (x, i) => (1 + i ** 2) * (x - shift - i / 5))
+        const value = p.reduce((sum, x, i) => sum + 0.5 * (1 + i ** 2) * (x - shift - i / 5) ** 2, 1)
+        return { value, gradient }
+      }
+    const options = { relativeDecrease: 1e-9, memory: 30 }
+    const first = await minimise(bowl(0), new Float64Array(12), options)
+    const kept = first.curvature.map(({ s, y }) => [[...s], [...y]])
+    const cold = await minimise(bowl(0.1), first.point, options)
+    const { curvature } = first
+    const warm = await minimise(bowl(0.1), first.point, { ...options, curvature })
+    expect(warm.value).toBeCloseTo(1, 6)
+    expect(warm.evaluations).toBeLessThan(0.5 * cold.evaluations)
+    expect(curvature.map(({ s, y }) => [[...s], [...y]])).toEqual(kept)
+  })
+
   it('stops when asked, with the point of that iteration', async () => {
     const seen: number[] = []
     const result = await minimise(rosenbrock, Float64Array.of(-1.2, 1), {

@@ -4,7 +4,15 @@ import { createRandom } from '#shared/domain/random.ts'
 import { fitHead } from '#trainer/head/fit.ts'
 import { outOfFold } from '#trainer/head/folds.ts'
 import { minimise } from '#trainer/head/lbfgs.ts'
-import { strengthGrid, type FitControl } from '#trainer/head/path.ts'
+import {
+  atStrength,
+  fitOne,
+  fitPath,
+  settled,
+  sideBySide,
+  strengthGrid,
+  type FitControl,
+} from '#trainer/head/path.ts'
 import { HeadProblem, statistics } from '#trainer/head/problem.ts'
 import { applyScaling, fromRaw, measureScaling, toRaw } from '#trainer/head/scaling.ts'
 
@@ -166,6 +174,55 @@ describe('feature scaling', () => {
     const constant = measureScaling(new Float32Array(12).fill(4), 3, () => true)!
     expect([...constant.factor]).toEqual([1, 1, 1])
     expect(measureScaling(Float32Array.of(1, Number.NaN), 1, () => true)).toBeNull()
+  })
+})
+
+describe('a path of strengths', () => {
+  it('gives weak ones up early and takes the one that whole fits would take', async () => {
+    // Few pictures of many numbers: the weaker, the worse on pictures that were not learned from.
+    const { x, labels } = clouds(240, 90, 4, 3.2)
+    const problem = await problemOf(x, labels, 90, 4)
+    const cut = { fit: problem.rowSet((row) => row % 3 !== 0), judge: problem.rowSet((row) => row % 3 === 0) }
+    const counted = collecting()
+    const path = await fitPath(sideBySide(problem), [cut], { control: counted.control })
+    const whole: { strength: number; loss: number; steps: number }[] = []
+    for (const { strength } of path.tried) {
+      const { reached, steps } = await fitOne(problem, cut, strength, new Float64Array(problem.parameters), {
+        precision: settled,
+      })
+      whole.push({ strength, loss: statistics(reached, cut.judge)!.loss, steps })
+    }
+    const best = whole.reduce((a, b) => (b.loss < a.loss - 1e-5 ? b : a))
+    expect(path.tried[path.best]!.strength).toBe(best.strength)
+    expect(path.best).toBeLessThan(path.tried.length - 1)
+    // What was given up is worse than the best, as its minimum is.
+    expect(path.tried.at(-1)!.valLogLoss).toBeGreaterThan(1.02 * path.tried[path.best]!.valLogLoss)
+    expect(whole.at(-1)!.loss).toBeGreaterThan(path.tried.at(-1)!.valLogLoss)
+    expect(path.stopped).toBeNull()
+    expect(counted.metrics.length).toBe(path.steps)
+  })
+
+  it('carries curvature to another strength exactly', async () => {
+    const { x, labels } = clouds(200, 12, 3, 1.5)
+    const problem = await problemOf(x, labels, 12, 3)
+    const rows = problem.rowSet(() => true)
+    const random = createRandom(3, 'points')
+    const here = Float64Array.from({ length: problem.parameters }, () => random.normal(0, 0.3))
+    const there = here.map((value) => value + random.normal(0, 0.1))
+    const pairAt = async (strength: number) => {
+      const [before, after] = [
+        await problem.evaluate(here, rows, strength),
+        await problem.evaluate(there, rows, strength),
+      ]
+      return {
+        s: there.map((value, i) => value - here[i]!),
+        y: after.gradient.map((value, i) => value - before.gradient[i]!),
+      }
+    }
+    const found = { pairs: [await pairAt(0.3)], strength: 0.3 }
+    const [carried] = atStrength(found, 0.01, problem.weights)
+    const { y } = await pairAt(0.01)
+    carried!.y.forEach((change, i) => expect(change).toBeCloseTo(y[i]!, 6))
   })
 })
 

@@ -119,7 +119,12 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
   const precision = usable?.smallChange ? checking : settled
   const onTraining =
     byFolds && val.total > 0
-      ? await fitOne(problem, { fit: train, judge: val }, best.strength, first, { control, steps, precision })
+      ? await fitOne(problem, { fit: train, judge: val }, best.strength, first, {
+          control,
+          steps,
+          precision,
+          curvature: path.curvature,
+        })
       : null
   const selection = onTraining && onTraining.stopped !== 'diverged' ? onTraining.point : first
   if (onTraining?.stopped)
@@ -128,6 +133,7 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
     control,
     steps,
     precision,
+    curvature: warm ? null : (onTraining?.curvature ?? path.curvature),
   })
   // A final fit broken off is still closer to the optimum than the selection it began from, unless it diverged.
   return {

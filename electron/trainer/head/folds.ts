@@ -89,7 +89,12 @@ export async function outOfFold(asked: FoldsInput): Promise<FoldsResult | null> 
           const outside = problem.rowSet((row) => fold[row] !== held)
           if (outside.total === 0) return { point: start, stopped: null }
           const cut = { fit: outside, judge: problem.rowSet(() => false) }
-          const fit = await fitOne(evaluator, cut, strength, start, { control, precision: checking })
+          const curvature = warm?.outer[held] ? null : (paths[held]?.curvature ?? null)
+          const fit = await fitOne(evaluator, cut, strength, start, {
+            control,
+            precision: checking,
+            curvature,
+          })
           onDone()
           return fit
         },
@@ -132,7 +137,8 @@ async function choosePaths(
           ? earlier?.tried.slice(earlier.best, earlier.best + 1)
           : earlier?.tried
         const fitted = fresh && new Map(fresh.map(({ strength, points }) => [strength, points[0]!]))
-        const path = await choose(input, evaluator, cuts[held]!, held, control, fitted)
+        const found = await choose(input, evaluator, cuts[held]!, held, control, fitted)
+        const path = { ...found, curvature: found.curvature ?? earlier?.curvature ?? null }
         onDone()
         return path
       }),

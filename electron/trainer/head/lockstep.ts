@@ -3,6 +3,8 @@ import type { HeadEvaluation, HeadProblem, HeadRequest, RowSet } from './problem
 /** What a fit needs: evaluations, alone or beside other fits. */
 export interface Evaluator {
   readonly parameters: number
+  /** The first of them, which the strength is for; the rest are biases. */
+  readonly weights: number
   evaluate(point: Float64Array, rows: RowSet, strength: number): Promise<HeadEvaluation>
 }
 
@@ -42,6 +44,7 @@ export async function inLockstep<T>(
   }
   const evaluator: Evaluator = {
     parameters: problem.parameters,
+    weights: problem.weights,
     evaluate: (point, rows, strength) =>
       new Promise((resolve, reject) => {
         if (failure) {

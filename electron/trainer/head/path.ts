@@ -1,6 +1,6 @@
 import { KestrelError } from '#shared/errors/index.ts'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
-import { minimise } from './lbfgs.ts'
+import { minimise, type Curvature } from './lbfgs.ts'
 import { inLockstep, type Evaluator } from './lockstep.ts'
 import { statistics } from './problem.ts'
 import type { HeadEvaluation, HeadProblem, RowSet } from './problem.ts'
@@ -19,6 +19,11 @@ const PATIENCE = 2
 /** A weaker strength must win by this much (natural logarithm units): otherwise it is a tie, and the stronger stays. */
 const TIE = 1e-5
 const MAX_ITERATIONS = 300
+/**
+ * A weaker strength whose validation loss is this part above the best, and has risen in this many iterations in a row, is given
+ * up: the nearer it gets to its own minimum, the worse it does. Most of a path's time would go into those.
+ */
+const GIVEN_UP = { above: 0.02, risen: 3 }
 
 /** When a fit is done. */
 export interface Precision {
@@ -82,10 +87,18 @@ export interface Tried {
   points: Float64Array[]
 }
 
+/** What a fit found out about the curvature, and at which strength. */
+export interface FoundCurvature {
+  pairs: Curvature
+  strength: number
+}
+
 export interface PathResult {
   tried: Tried[]
   /** Index into `tried`; −1 when not even the first strength was reached. */
   best: number
+  /** Of the best one on the first cut; null where that was not fitted here. */
+  curvature: FoundCurvature | null
   steps: number
   stopped: 'asked' | 'diverged' | null
 }
@@ -114,20 +127,28 @@ export async function fitPath(
   const tried: Tried[] = []
   let best = -1
   let worse = 0
+  let curvature: FoundCurvature | null = null
   const done = (stopped: PathResult['stopped']): PathResult => ({
     tried,
     best,
+    curvature,
     steps: steps.taken - before,
     stopped,
   })
-  let starts: (Float64Array | null)[] = cuts.map(() => null)
+  let stronger: readonly (OneFit | null)[] = cuts.map(() => null)
   for (const strength of grid) {
     const ready = options.fitted?.get(strength)
     const fits = await beside(
       cuts.map((cut, index) => (evaluator: Evaluator) => {
         if (ready) return evaluateOne(evaluator, cut, strength, ready)
-        const start = warm?.get(strength)?.[index] ?? starts[index] ?? new Float64Array(evaluator.parameters)
-        return fitOne(evaluator, cut, strength, start, { control, steps, precision: choosing })
+        const last = stronger[index]
+        const start = warm?.get(strength)?.[index] ?? last?.point ?? new Float64Array(evaluator.parameters)
+        return fitOne(evaluator, cut, strength, start, {
+          ...{ control, steps, precision: choosing },
+          curvature: last?.curvature ?? null,
+          // Several cuts are judged together: one of them alone says nothing.
+          ...(cuts.length === 1 && best !== -1 && { lossToBeat: tried[best]!.valLogLoss }),
+        })
       }),
     )
     const { loss, accuracy } = judgeAll(cuts, fits)
@@ -136,6 +157,7 @@ export async function fitPath(
       tried.push({ strength, valLogLoss: loss, valAccuracy: accuracy, points })
       if (best === -1 || loss < tried[best]!.valLogLoss - TIE) {
         best = tried.length - 1
+        curvature = fits[0]!.curvature
         worse = 0
       } else {
         worse += 1
@@ -144,7 +166,7 @@ export async function fitPath(
     const stopped = fits.find((fit) => fit.stopped)?.stopped
     if (stopped) return done(stopped)
     if (worse >= PATIENCE) break
-    starts = points
+    stronger = fits
   }
   return done(null)
 }
@@ -195,6 +217,7 @@ export async function refitPath(
   return {
     tried,
     best: from + bestOf(tried.slice(from, from + around.length)),
+    curvature: null,
     steps: steps.taken - before,
     stopped: fits.find((fit) => fit?.stopped)?.stopped ?? null,
   }
@@ -213,8 +236,20 @@ export interface OneFit {
   point: Float64Array
   /** What was found at the point. */
   reached: HeadEvaluation
+  /** Null where nothing was fitted. */
+  curvature: FoundCurvature | null
   steps: number
   stopped: 'asked' | 'diverged' | null
+}
+
+interface FitOptions {
+  control?: FitControl
+  steps?: StepCount
+  precision: Precision
+  /** Of a fit much like this one, at any strength. */
+  curvature?: FoundCurvature | null
+  /** Validation loss of the best strength so far; a fit that will not come near it is given up. */
+  lossToBeat?: number
 }
 
 /** Fits one strength on one cut; the judge rows only serve the reported figures. */
@@ -223,15 +258,19 @@ export async function fitOne(
   cut: Cut,
   strength: number,
   start: Float64Array,
-  {
-    control = silent,
-    steps = { taken: 0 },
-    precision,
-  }: { control?: FitControl; steps?: StepCount; precision: Precision },
+  { control = silent, steps = { taken: 0 }, precision, curvature = null, lossToBeat = Infinity }: FitOptions,
 ): Promise<OneFit> {
+  let [before, risen] = [Infinity, 0]
+  const isHopeless = (loss: number): boolean => {
+    risen = loss > before ? risen + 1 : 0
+    before = loss
+    return risen >= GIVEN_UP.risen && loss > (1 + GIVEN_UP.above) * lossToBeat
+  }
+  let asked = false
   const result = await minimise((point) => evaluator.evaluate(point, cut.fit, strength), start, {
     maxIterations: MAX_ITERATIONS,
     ...precision,
+    ...(curvature && { curvature: atStrength(curvature, strength, evaluator.weights) }),
     onIteration: (_iteration, reached) => {
       const train = statistics(reached, cut.fit)
       const val = statistics(reached, cut.judge)
@@ -243,7 +282,8 @@ export async function fitOne(
         valLoss: val?.loss ?? null,
         valAccuracy: val?.accuracy ?? null,
       })
-      return !control.shouldStop()
+      asked = control.shouldStop()
+      return !asked && !(val && isHopeless(val.loss))
     },
   })
   if (Number.isNaN(result.value)) {
@@ -252,8 +292,25 @@ export async function fitOne(
       remedy: 'Try another backbone.',
     })
   }
-  const stopped = result.end === 'stopped' ? 'asked' : result.end === 'not-finite' ? 'diverged' : null
-  return { point: result.point, reached: result.reached, steps: result.iterations, stopped }
+  const { point, reached, iterations } = result
+  return {
+    ...{ point, reached, steps: iterations },
+    curvature: { pairs: result.curvature, strength },
+    stopped: asked ? 'asked' : result.end === 'not-finite' ? 'diverged' : null,
+  }
+}
+
+/**
+ * The same curvature at another strength, exactly: the penalty's share in the change of a gradient is strength times the step.
+ * @param weights how many of the parameters are penalised, the first ones
+ */
+export function atStrength({ pairs, strength }: FoundCurvature, wanted: number, weights: number): Curvature {
+  if (wanted === strength) return pairs
+  const more = wanted - strength
+  return pairs.map(({ s, y }) => ({
+    s,
+    y: y.map((change, i) => (i < weights ? change + more * s[i]! : change)),
+  }))
 }
 
 /** A point as it is, without fitting. */
@@ -264,7 +321,7 @@ async function evaluateOne(
   point: Float64Array,
 ): Promise<OneFit> {
   const reached = await evaluator.evaluate(point, cut.fit, strength)
-  return { point, reached, steps: 0, stopped: null }
+  return { point, reached, curvature: null, steps: 0, stopped: null }
 }
 
 /** Over the judge rows of all cuts together; 0 where there are none. */

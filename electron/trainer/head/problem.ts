@@ -106,6 +106,11 @@ export class HeadProblem {
     return this.classes * (this.features + 1)
   }
 
+  /** Those of the parameters that are no biases: they come first. */
+  get weights(): number {
+    return this.classes * this.features
+  }
+
   /** How many models fit into one pass. */
   get width(): number {
     return Math.max(1, Math.floor(PASS_NUMBERS / Math.max(1, this.rows * this.classes)))
