@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { prepareBackbone } from '#trainer/models/backbone.ts'
 import { isReserved } from '../../electron/cli/commands/distill.ts'
 import { copySample, kestrel, sampleFolder } from '../helpers/cli.ts'
 import type { CliOutcome } from '../helpers/cli.ts'
@@ -76,6 +77,10 @@ describe('kestrel distill', () => {
 
     const added = await kestrel(['backbones', 'add', at('student', 'backbone.onnx'), '--json'], { env })
     expect(added.code, added.stderr).toBe(0)
+    // What the file says of itself is enough.
+    expect(added.stdout).not.toContain('could not be told')
+    const prepared = await prepareBackbone(at('student', 'backbone.onnx'), at('again.onnx'))
+    expect(prepared.preprocessing).toMatchObject({ ...report.preprocessing, divisor: [127.5, 127.5, 127.5] })
     const accuracies: Record<string, number> = {}
     for (const backbone of ['own-backbone', toyTeacher]) {
       const out = at(`probe ${backbone}`)

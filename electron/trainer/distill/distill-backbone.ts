@@ -19,6 +19,7 @@ import { groupsOf } from '../loop/groups.ts'
 import { secondsSince, stoppedInWords } from '../loop/outcome.ts'
 import { TrainingData } from '../loop/training-data.ts'
 import { backboneOf } from '../models/backbone.ts'
+import { metadataKeys } from '../models/classifier-metadata.ts'
 import { takingColour } from '../models/colour-input.ts'
 import { buildNetwork } from '../models/layers/build.ts'
 import { beginAs } from './begin.ts'
@@ -136,7 +137,9 @@ async function writeBackbone(
 ): Promise<Pick<DistillResult, 'featureLength' | 'parameters' | 'bytes' | 'sha256'>> {
   const { graph: last, parameters } = backboneOf({ format: 'onnx', graph: network })
   const { graph, featureLength } = withEarlierLevels(last, spec)
-  const bytes = writeOnnx(halveWeights(graph))
+  // Without it, whoever adds the file as a backbone would have to be believed about how its pictures are scaled.
+  const metadata = new Map([[metadataKeys.preprocessing, JSON.stringify(pixelPreprocessing(spec.input))]])
+  const bytes = writeOnnx(halveWeights({ ...graph, metadata }))
   await writeFileWhole(target, bytes)
   return {
     featureLength,
