@@ -1,7 +1,7 @@
 import { prune } from './edit.ts'
 import { inferValues } from './infer/index.ts'
 import type { Inferred } from './infer/context.ts'
-import { tensor } from './tensor.ts'
+import { tensor, toInt64 } from './tensor.ts'
 import type { Graph, Tensor } from './types.ts'
 
 /**
@@ -35,6 +35,7 @@ function constantOf(value: Inferred | undefined, isTarget: boolean): Tensor | un
   const free = content.filter((size) => typeof size !== 'number').length
   if (free > (isTarget ? 1 : 0) || (free === 1 && content.includes(-1))) return undefined
   if (content.length !== (shape.length === 0 ? 1 : shape[0])) return undefined
-  const numbers = content.map((size) => BigInt(typeof size === 'number' ? size : -1))
+  if (content.some((size) => typeof size === 'number' && !Number.isInteger(size))) return undefined
+  const numbers = content.map((size) => toInt64(typeof size === 'number' ? size : -1))
   return tensor('int64', shape.length === 0 ? [] : [content.length], BigInt64Array.from(numbers))
 }

@@ -31,6 +31,10 @@ function entries(
   return Array.from({ length }, (_, index) => rule(...contents.map((content) => entry(content, index))))
 }
 
+/** What 64-bit integers wrap around to, or a number cannot hold exactly, is not known. */
+const exact = (size: Dimension): Dimension =>
+  typeof size === 'number' && !Number.isSafeInteger(size) ? null : size
+
 const withContent = (result: Inferred, content: readonly Dimension[] | undefined): Inferred =>
   content === undefined ? result : { ...result, content }
 
@@ -42,7 +46,7 @@ const binary =
     const result: Inferred = { type: a.type ?? b.type, shape: shapes(context) }
     const whole = result.type === 'int64' || result.type === 'int32'
     if (!whole) return [result]
-    return [withContent(result, rule && entries([a, b], (x, y) => rule(x ?? null, y ?? null)))]
+    return [withContent(result, rule && entries([a, b], (x, y) => exact(rule(x ?? null, y ?? null))))]
   }
 
 const numeric =
@@ -77,12 +81,18 @@ const where: InferRule = (context) => {
 }
 
 const cast: InferRule = (context) => {
-  const { shape, content } = context.input(0)
+  const { type: from, shape, content } = context.input(0)
   const type = dataTypeOf(intAttribute(context.node, 'to', 0)) ?? null
   const whole = type === 'int64' || type === 'int32'
   if (content === undefined || !whole) return [{ type, shape }]
   return [
-    { type, shape, content: content.map((size) => (typeof size === 'number' ? Math.trunc(size) : size)) },
+    {
+      type,
+      shape,
+      content: content.map((size) =>
+        typeof size === 'number' && from !== type ? exact(Math.trunc(size)) : size,
+      ),
+    },
   ]
 }
 

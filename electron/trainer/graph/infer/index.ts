@@ -1,4 +1,4 @@
-import { numbers } from '../tensor.ts'
+import { numbers, toInt64 } from '../tensor.ts'
 import { trainingDomain } from '../training-operators.ts'
 import type { Dimension, Graph, Node, Tensor, ValueInfo } from '../types.ts'
 import { infoOf, maxContent, unknown } from './context.ts'
@@ -89,10 +89,10 @@ export function constantValue(node: Node): Tensor | undefined {
     value_floats: floats,
   } = node.attributes
   if (value?.kind === 'tensor') return value.value
-  if (int?.kind === 'int') return { type: 'int64', shape: [], data: BigInt64Array.of(BigInt(int.value)) }
+  if (int?.kind === 'int') return { type: 'int64', shape: [], data: BigInt64Array.of(toInt64(int.value)) }
   if (float?.kind === 'float') return { type: 'float32', shape: [], data: Float32Array.of(float.value) }
   if (ints?.kind === 'ints') {
-    return { type: 'int64', shape: [ints.value.length], data: BigInt64Array.from(ints.value, BigInt) }
+    return { type: 'int64', shape: [ints.value.length], data: BigInt64Array.from(ints.value, toInt64) }
   }
   if (floats?.kind === 'floats') {
     return { type: 'float32', shape: [floats.value.length], data: Float32Array.from(floats.value) }
