@@ -44,13 +44,20 @@ export const float32 = (
 
 export const scalar = (value: number): Tensor => float32([], [value])
 
+const int64Limit = 2n ** 63n
+
+/**
+ * A whole number as a 64-bit integer. What lies beyond the range is held at its end instead of wrapping around: 2^63 − 1,
+ * which ONNX uses for "to the end", is 2^63 as a number.
+ */
+export function toInt64(value: number): bigint {
+  const exact = BigInt(value)
+  return exact >= int64Limit ? int64Limit - 1n : exact < -int64Limit ? -int64Limit : exact
+}
+
 /** One-dimensional int64 constant, as ONNX wants for shapes, axes and pads. */
 export const int64s = (values: readonly number[]): Tensor =>
-  tensor(
-    'int64',
-    [values.length],
-    BigInt64Array.from(values, (value) => BigInt(value)),
-  )
+  tensor('int64', [values.length], BigInt64Array.from(values, toInt64))
 
 /**
  * A typed array over bytes that are little-endian and may stand unaligned in a file. Copies only when it must.

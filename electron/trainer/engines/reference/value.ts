@@ -1,5 +1,5 @@
 import { KestrelError } from '#shared/errors/index.ts'
-import { elementCount, numbers } from '../../graph/tensor.ts'
+import { elementCount, numbers, toInt64 } from '../../graph/tensor.ts'
 import type { DataType, Tensor } from '../../graph/types.ts'
 
 /**
@@ -46,7 +46,10 @@ export function numbersOf(value: Value): Exclude<Value['data'], BigInt64Array | 
 /** The entries of a small integer value, such as a shape or a list of axes. */
 export const integersOf = (value: Value): number[] => Array.from(numbersOf(value))
 
-/** Numbers of a type: integers are cut towards zero and wrap around, as a conversion in C does. */
+/**
+ * Numbers of a type: integers are cut towards zero and wrap around, as a conversion in C does; but 64-bit ones are held at
+ * the ends of their range, since 2^63 − 1 is 2^63 as a number.
+ */
 export function fromNumbers(type: Value['type'], shape: readonly number[], data: ArrayLike<number>): Value {
   switch (type) {
     case 'float64':
@@ -66,7 +69,11 @@ export function fromNumbers(type: Value['type'], shape: readonly number[], data:
     case 'uint32':
       return { type, shape, data: Uint32Array.from(data) }
     case 'int64':
-      return { type, shape, data: BigInt64Array.from(data, bigint) }
+      return {
+        type,
+        shape,
+        data: BigInt64Array.from(data, (each) => (Number.isFinite(each) ? toInt64(Math.trunc(each)) : 0n)),
+      }
     case 'uint64':
       return { type, shape, data: BigUint64Array.from(data, bigint) }
     case 'string':

@@ -1,4 +1,4 @@
-import { numbers } from '../tensor.ts'
+import { numbers, toInt64 } from '../tensor.ts'
 import { trainingDomain } from '../training-operators.ts'
 import type { Dimension, Graph, Node, Tensor, ValueInfo } from '../types.ts'
 import { infoOf, maxContent, unknown } from './context.ts'
@@ -73,9 +73,9 @@ function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): I
 
 function constantInfo(value: Tensor): Inferred {
   // Float ones are the scales of Resize, and the depth of OneHot.
-  const counts = value.type === 'int64' || value.type === 'int32' || value.type === 'float32'
-  const small = counts && value.data.length <= maxContent
-  const content: Dimension[] | undefined = small && value.shape.length <= 1 ? numbers(value) : undefined
+  const counts = ['int64', 'int32', 'bool', 'float32'].includes(value.type)
+  const content: Dimension[] | undefined =
+    counts && value.data.length <= maxContent ? numbers(value) : undefined
   return { type: value.type, shape: value.shape, ...(content === undefined ? {} : { content }) }
 }
 
@@ -89,10 +89,10 @@ export function constantValue(node: Node): Tensor | undefined {
     value_floats: floats,
   } = node.attributes
   if (value?.kind === 'tensor') return value.value
-  if (int?.kind === 'int') return { type: 'int64', shape: [], data: BigInt64Array.of(BigInt(int.value)) }
+  if (int?.kind === 'int') return { type: 'int64', shape: [], data: BigInt64Array.of(toInt64(int.value)) }
   if (float?.kind === 'float') return { type: 'float32', shape: [], data: Float32Array.of(float.value) }
   if (ints?.kind === 'ints') {
-    return { type: 'int64', shape: [ints.value.length], data: BigInt64Array.from(ints.value, BigInt) }
+    return { type: 'int64', shape: [ints.value.length], data: BigInt64Array.from(ints.value, toInt64) }
   }
   if (floats?.kind === 'floats') {
     return { type: 'float32', shape: [floats.value.length], data: Float32Array.from(floats.value) }

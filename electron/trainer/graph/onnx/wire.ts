@@ -1,4 +1,5 @@
 import { KestrelError } from '#shared/errors/index.ts'
+import { toInt64 } from '../tensor.ts'
 
 /**
  * The protocol-buffer wire format, as far as ONNX files use it (protobuf.dev/programming-guides/encoding): a message
@@ -174,10 +175,7 @@ export class WireWriter {
       this.unsigned(value)
       return
     }
-    const limit = 2n ** 63n
-    const exact = BigInt(value)
-    const held = exact >= limit ? limit - 1n : exact < -limit ? -limit : exact
-    let rest = BigInt.asUintN(64, held)
+    let rest = BigInt.asUintN(64, toInt64(value))
     while (rest >= 0x80n) {
       this.byte(Number(rest & 0x7fn) | 0x80)
       rest >>= 7n
