@@ -131,6 +131,7 @@ describe('kestrel distill', () => {
     const other = await kestrel([...args('other', '--begin', at('early')), '--student', 'small'], { env })
     expect(other.code).toBe(1)
     expect(other.stderr).toContain('is another network than this one')
+    expect(other.stderr).not.toContain('Computing features')
   })
 
   it('never shows the student the pictures that a probe is tested on, wherever else they lie', async () => {
