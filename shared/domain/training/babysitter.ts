@@ -51,12 +51,13 @@ const LEARNED = 0.85
 const WIDE_GAP = 0.1
 
 export function checkTraining(training: WatchedTraining): TrainingCheck[] {
+  const learns = learning(training)
   return [
     finite(training),
     explosion(training),
-    learning(training),
+    learns,
     overfitting(training),
-    underfitting(training),
+    underfitting(training, learns.verdict !== 'wrong'),
   ]
 }
 
@@ -172,7 +173,8 @@ function overfitting({ curve, val }: WatchedTraining): TrainingCheck {
   return { id, verdict: 'good', message: 'Training and validation stay together.' }
 }
 
-function underfitting({ curve, majority }: WatchedTraining): TrainingCheck {
+/** @param learns what does not learn gets no better by going on, though its loss still falls */
+function underfitting({ curve, majority }: WatchedTraining, learns: boolean): TrainingCheck {
   const id = 'underfitting'
   if (curve.length < ENOUGH_EPOCHS) return skipped(id, 'There are too few epochs to say.')
   const last = curve.at(-1)!
@@ -180,7 +182,7 @@ function underfitting({ curve, majority }: WatchedTraining): TrainingCheck {
   const right = last.trainAccuracy
   if (right === null) return skipped(id, 'The share right on training pictures was not measured.')
   const improving = last.trainLoss < 0.98 * before.trainLoss
-  if (right < LEARNED && right > majority && improving)
+  if (learns && right < LEARNED && right > majority && improving)
     return {
       id,
       verdict: 'attention',
