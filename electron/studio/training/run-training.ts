@@ -106,7 +106,8 @@ export async function runTraining(
     }
   } catch (error) {
     steps.flush()
-    const { code } = toKestrelError(error)
+    const { code, checks } = toKestrelError(error)
+    if (checks) facts = { ...facts, checks }
     const stopped = job.signal.aborted || code === 'stopped'
     if (endsTheSameWay(code)) await dropCheckpoint(project, run.id)
     runs.end(run.id, {

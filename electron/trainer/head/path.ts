@@ -1,5 +1,5 @@
-import { KestrelError } from '#shared/errors/index.ts'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
+import { nothingReached } from './broke.ts'
 import { minimise } from './lbfgs.ts'
 import { inLockstep, type Evaluator } from './lockstep.ts'
 import { statistics } from './problem.ts'
@@ -246,12 +246,7 @@ export async function fitOne(
       return !control.shouldStop()
     },
   })
-  if (Number.isNaN(result.value)) {
-    throw new KestrelError('training-diverged', 'The training got numbers that are not finite.', {
-      kept: 'Pictures, labels and earlier models are unchanged.',
-      remedy: 'Try another backbone.',
-    })
-  }
+  if (Number.isNaN(result.value)) throw nothingReached()
   const stopped = result.end === 'stopped' ? 'asked' : result.end === 'not-finite' ? 'diverged' : null
   return { point: result.point, reached: result.reached, steps: result.iterations, stopped }
 }

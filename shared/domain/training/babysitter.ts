@@ -34,6 +34,8 @@ export interface WatchedTraining {
   guessing: number
   /** What stopped it before its time, or null. The epoch that exploded is the last of the curve, where it was finished. */
   broke: Breakdown | null
+  /** It broke before there was anything to keep. */
+  nothingKept?: boolean
   /** Share right that the most frequent class alone would get. */
   majority: number
   /** Pictures to learn from and to judge by. */
@@ -63,13 +65,12 @@ export function checkTraining(training: WatchedTraining): TrainingCheck[] {
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 
-function finite({ broke }: WatchedTraining): TrainingCheck {
+function finite({ broke, nothingKept }: WatchedTraining): TrainingCheck {
   return broke === 'diverged'
     ? {
         id: 'finite',
         verdict: 'wrong',
-        message:
-          'The numbers grew beyond all bounds (not finite) and the training was stopped; the last good weights were kept. A smaller learning rate helps, a tenth is a good try.',
+        message: `The numbers grew beyond all bounds (not finite) and the training was stopped; ${nothingKept ? 'there were no good weights yet' : 'the last good weights were kept'}. A smaller learning rate helps, a tenth is a good try.`,
       }
     : { id: 'finite', verdict: 'good', message: 'All numbers stayed finite.' }
 }
