@@ -47,13 +47,15 @@ export async function readAsked(out: string): Promise<Asked> {
 const writtenSchema = z.object({
   run: z.string(),
   exports: z.array(z.object({ format: z.enum(exportFormats) })),
+  /** Of a training that failed, and may have gone on since. */
+  error: z.unknown().optional(),
 })
 
 /** Whether the figures of the training that was begun, and all exports that were asked for, are there. */
 export async function isFinished(out: string, { exports, run }: Asked): Promise<boolean> {
   const text = await readTextIfThere(join(out, resultFile))
   const written = writtenSchema.safeParse(text === undefined ? undefined : jsonOrUndefined(text))
-  if (!written.success || written.data.run !== run) return false
+  if (!written.success || written.data.run !== run || written.data.error !== undefined) return false
   const made = new Set(written.data.exports.map(({ format }) => format))
   return exports.every((format) => made.has(format))
 }

@@ -14,6 +14,7 @@ import { Interrupted, isInterruption } from './interrupt.ts'
 import { describeResult, resultFile, skippedInWords } from './result.ts'
 import type { RunResult } from './result.ts'
 import { followJob } from './studio.ts'
+import { wordsOfError } from './terminal.ts'
 import type { CliStudio } from './studio.ts'
 
 /** Where a command is carried out. */
@@ -61,7 +62,9 @@ export async function finishTraining(
   try {
     await followJob(at.studio, jobId, at.context, { keepResult: true })
   } catch (error) {
-    throw endedWithout(at, runId, error)
+    const ended = endedWithout(at, runId, error)
+    await noteFailure(at, asked, runId, ended, import_s)
+    throw ended
   }
   await finishRun(at, asked, runId, import_s)
 }
@@ -75,18 +78,9 @@ export async function finishRun(at: Workplace, asked: Asked, runId: string, impo
   const evaluating = performance.now()
   const figures = figuresOf(project, record)
   const { features_s, train_s, evaluate_s } = record.facts.timings
-  const { config, facts } = record
+  const { facts } = record
   const result: RunResult = {
-    kestrel: context.version,
-    run: record.id,
-    seed: config.seed,
-    engine: config.engine,
-    backbone: facts.backbone?.id ?? null,
-    recipe: config.recipe,
-    classes: record.classes.map(({ name }) => name),
-    images: imagesOf(at, asked),
-    split: facts.counts,
-    ...(facts.sharedShots ? { sharedShots: facts.sharedShots } : {}),
+    ...aboutRun(at, asked, record),
     timings: {
       import_s,
       features_s,
@@ -97,8 +91,6 @@ export async function finishRun(at: Workplace, asked: Asked, runId: string, impo
     },
     ...figures,
     ...(facts.foldsLeftOut ? { foldsLeftOut: facts.foldsLeftOut } : {}),
-    curves: runs.steps(runId),
-    checks: facts.checks,
     ...(facts.kept ? { kept: facts.kept } : {}),
     exports: [],
     ...(facts.stopped ? { stopped: facts.stopped } : {}),
@@ -113,6 +105,54 @@ export async function finishRun(at: Workplace, asked: Asked, runId: string, impo
   context.terminal.print(describeResult(result, out))
   context.terminal.answer(result)
   if (context.signal.aborted) throw endedWith(at, asked, result)
+}
+
+/** What is known of a training whether it came to its end or not. */
+function aboutRun(at: Workplace, asked: Asked, { id, config, facts, classes }: RunRecord) {
+  return {
+    kestrel: at.context.version,
+    run: id,
+    seed: config.seed,
+    engine: config.engine,
+    backbone: facts.backbone?.id ?? null,
+    recipe: config.recipe,
+    classes: classes.map(({ name }) => name),
+    images: imagesOf(at, asked),
+    split: facts.counts,
+    ...(facts.sharedShots ? { sharedShots: facts.sharedShots } : {}),
+    curves: at.project.use(createRunsRepository).steps(id),
+    checks: facts.checks,
+  }
+}
+
+/** `result.json` of a training that failed: what was noticed, and the error in words. Figures from before stay in the project. */
+async function noteFailure(
+  at: Workplace,
+  asked: Asked,
+  runId: string,
+  error: unknown,
+  import_s: number,
+): Promise<void> {
+  const { project, context, out } = at
+  const record = project.use(createRunsRepository).find(runId)
+  // One that went on with another has the model and the figures of that one.
+  if (record?.state !== 'failed' || continuedBy(project, record)) return
+  const { wire } = wordsOfError(error)
+  const result: RunResult = {
+    ...aboutRun(at, asked, record),
+    timings: {
+      ...{ import_s, features_s: 0, evaluate_s: 0, export_s: 0 },
+      // Until it broke, with whatever came before the fit.
+      train_s: seconds((record.endedAt ?? record.createdAt) - record.createdAt),
+      total_s: seconds(performance.now()),
+    },
+    metrics: { val: null, test: null },
+    exports: [],
+    stopped: { reason: wire.code === 'training-diverged' ? 'diverged' : 'error', message: wire.message },
+    error: wire,
+  }
+  await writeFileWhole(join(out, resultFile), `${JSON.stringify(result, null, 2)}\n`)
+  context.terminal.answer(result)
 }
 
 const seconds = (milliseconds: number): number => milliseconds / 1000

@@ -16,7 +16,8 @@ export interface DistillationReport extends Omit<DistillationPlan, 'sizes'> {
   engine: TrainingEngine
   views: number
   epochs: number
-  pictures: { folders: string[]; probes: string[]; used: number; skipped: number }
+  /** `reserved`: pictures of the probes that were left out, also where they lie in `folders`. */
+  pictures: { folders: string[]; probes: string[]; used: number; skipped: number; reserved: number }
   featureLength: number
   parameters: number
   bytes: number
@@ -49,7 +50,7 @@ ${teacher.name} (\`${teacher.id}\`, licence: ${teacher.licence}). No weight of t
 | | |
 | --- | --- |
 | File | backbone.onnx, ${(report.bytes / 1e6).toFixed(2)} MB, weights in half precision, SHA-256 \`${report.sha256}\` |
-| Pictures | ${pictures.used} (${pictures.skipped} could not be read), ${report.views} views of each, shown ${report.epochs} times |
+| Pictures | ${pictures.used} (${pictures.skipped} could not be read${pictures.probes.length > 0 ? `, ${pictures.reserved} reserved and never shown` : ''}), ${report.views} views of each, shown ${report.epochs} times |
 | Agreement | ${report.agreement === null ? 'not measured' : `mean cosine ${report.agreement.toFixed(3)} with the teacher's standardised features, on pictures held back`} |
 | Pictures go in as | RGB, −1 … 1, stretched to ${report.preprocessing.size.width} × ${report.preprocessing.size.height}${bySize} |
 

@@ -102,8 +102,8 @@ takes in, card.md and result.json. The same command goes on where it was interru
   --teacher ID       a backbone of "kestrel backbones"; or the folder of a project (its newest model) or of an ONNX export:
                      what that sees before it answers
   --pictures FOLDER  pictures to look at, with all sub-folders; several folders may follow
-  --probe FOLDER     the same, but pictures whose SHA-256 begins with 0, 1 or 2 are never shown to the student: what it
-                     is worth can be tested on them; may be given several times
+  --probe FOLDER     the same, but pictures whose SHA-256 begins with 0, 1 or 2 are never shown to the student, also where
+                     they lie in a --pictures folder: what it is worth can be tested on them; may be given several times
   --student SIZE     tiny, small or medium
   --begin DIR        goes on from the student that an earlier distillation left in DIR (same teacher and size of student)
                      instead of random weights: with more pictures, or larger ones

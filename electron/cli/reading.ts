@@ -15,10 +15,21 @@ export class UsageError extends Error {
 
 export type Wrong = (message: string) => UsageError
 
+/** `--epochs -1` as `--epochs=-1`: a number is a value, and its own check says what is allowed. */
+const withNumbers = (argv: readonly string[], options: ParseArgsOptionsConfig): string[] =>
+  argv.reduce<string[]>((words, word) => {
+    const before = words.at(-1)
+    const takesValue = before?.startsWith('--') && options[before.slice(2)]?.type === 'string'
+    return takesValue && /^-\.?\d/.test(word)
+      ? [...words.slice(0, -1), `${before}=${word}`]
+      : [...words, word]
+  }, [])
+
 /** parseArgs, with its complaints turned into one plain line. */
 export function read<T extends ParseArgsOptionsConfig>(command: CommandName, argv: string[], options: T) {
   const wrong: Wrong = (message) => new UsageError(command, message)
-  const parse = () => parseArgs({ args: argv, options, strict: true, allowPositionals: true })
+  const args = withNumbers(argv, options)
+  const parse = () => parseArgs({ args, options, strict: true, allowPositionals: true })
   try {
     const { values, positionals } = parse()
     return { values, positionals, wrong }

@@ -9,6 +9,7 @@ import {
 } from '#shared/contract/trainer.ts'
 import type { Kept } from '#shared/contract/trainer.ts'
 import { trainingCheckSchema } from '#shared/domain/training/babysitter.ts'
+import { wireErrorSchema } from '#shared/errors/index.ts'
 import type { Metrics } from '#shared/contract/training.ts'
 import { meanAndDeviation } from '#shared/domain/metrics.ts'
 
@@ -82,6 +83,8 @@ export const runResultSchema = z.object({
   ),
   /** The training ended early with the last good weights kept. */
   stopped: z.object({ reason: z.string(), message: z.string() }).optional(),
+  /** The training failed: there is no model and there are no figures. */
+  error: wireErrorSchema.omit({ checks: true }).optional(),
 })
 export type RunResult = z.infer<typeof runResultSchema>
 

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { trainingCheckSchema } from '../domain/training/babysitter.ts'
+import type { TrainingCheck } from '../domain/training/babysitter.ts'
 
 /**
  * Every error a person can meet carries a code. The code is for programs and tests; the words are for the
@@ -66,12 +68,15 @@ export const wireErrorSchema = z.object({
   kept: z.string().optional(),
   /** The next thing the person can do. */
   remedy: z.string().optional(),
+  /** Of a training that broke: what was noticed until then. */
+  checks: z.array(trainingCheckSchema).optional(),
 })
 export type WireError = z.infer<typeof wireErrorSchema>
 
 export interface KestrelErrorOptions {
   kept?: string
   remedy?: string
+  checks?: TrainingCheck[]
   cause?: unknown
 }
 
@@ -80,6 +85,7 @@ export class KestrelError extends Error {
   readonly code: ErrorCode
   readonly kept: string | undefined
   readonly remedy: string | undefined
+  readonly checks: TrainingCheck[] | undefined
 
   constructor(code: ErrorCode, message: string, options: KestrelErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -87,6 +93,7 @@ export class KestrelError extends Error {
     this.code = code
     this.kept = options.kept
     this.remedy = options.remedy
+    this.checks = options.checks
   }
 }
 
@@ -131,11 +138,13 @@ export function toWire(error: unknown): WireError {
     message: known.message,
     ...(known.kept === undefined ? {} : { kept: known.kept }),
     ...(known.remedy === undefined ? {} : { remedy: known.remedy }),
+    ...(known.checks === undefined ? {} : { checks: known.checks }),
   }
 }
 
 export function fromWire(wire: WireError): KestrelError {
-  return new KestrelError(wire.code, wire.message, { kept: wire.kept, remedy: wire.remedy })
+  const { code, message, kept, remedy, checks } = wire
+  return new KestrelError(code, message, { kept, remedy, checks })
 }
 
 /** Before the wire error in a plain message: all that survives the bridge between preload script and page. */

@@ -107,6 +107,37 @@ async function whatItSays(out: string): Promise<unknown> {
   return saidSchema.parse(JSON.parse(stdout))
 }
 
+describe('a training that breaks before it has learned anything', () => {
+  it.each(['lenet-5', 'small-cnn'])(
+    'leaves a result that says so, with what was noticed: %s',
+    async (network) => {
+      const out = `broken-${network}`
+      const settings = ['--optimizer', 'sgd', '--lr', '100', '--batch-size', '4']
+      const args = run(out, '--recipe', 'scratch', '--network', network, ...settings)
+      const { code, stdout, stderr } = await kestrel(args, { env })
+      expect(code, stderr).toBe(1)
+      const result = resultOf(out)
+      expect(result).toMatchObject({
+        ...{ recipe: 'scratch', backbone: null, classes: ['leaf', 'shell'], exports: [] },
+        metrics: { val: null, test: null },
+        error: { code: 'training-diverged', message: expect.stringMatching(/^The training /) },
+        stopped: { reason: 'diverged', message: result.error!.message },
+      })
+      expect(result.images.read).toBe(32)
+      expect(result.checks.filter(({ verdict }) => verdict === 'wrong').map(({ id }) => id)).toEqual([
+        expect.stringMatching(/^(?:finite|explosion)$/),
+      ])
+      expect(result.checks.map(({ message }) => message).join()).not.toContain('were kept')
+      expect(JSON.parse(stdout)).toEqual(JSON.parse(readFileSync(at(out, 'result.json'), 'utf8')))
+      expect(stderr).toContain(result.error!.message)
+      // It is no result that would be finished.
+      const again = await resume(out)
+      expect(again.code).toBe(1)
+      expect(again.stderr).toContain('The training left nothing to go on from.')
+    },
+  )
+})
+
 describe('a training from scratch stopped by Ctrl+C', () => {
   beforeAll(async () => {
     expect((await kestrel(scratch('whole'), { env })).code).toBe(0)

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +38,7 @@ const reportSchema = z.object({
   epochs: z.int(),
   sizes: z.array(z.object({ size: z.int(), agreement: z.number() })),
   preprocessing: z.object({ size: z.object({ width: z.int(), height: z.int() }) }),
-  pictures: z.object({ used: z.int(), skipped: z.int() }),
+  pictures: z.object({ used: z.int(), skipped: z.int(), reserved: z.int() }),
 })
 const reportOf = (out: string) => reportSchema.parse(JSON.parse(readFileSync(at(out, 'result.json'), 'utf8')))
 const done = (outcome: CliOutcome): CliOutcome => {
@@ -135,17 +136,35 @@ describe('kestrel distill', () => {
     const other = await kestrel([...args('other', '--begin', at('early')), '--student', 'small'], { env })
     expect(other.code).toBe(1)
     expect(other.stderr).toContain('is another network than this one')
+    expect(other.stderr).not.toContain('Computing features')
   })
 
-  it('never shows the student the pictures that a probe is tested on', async () => {
-    const { stderr } = await kestrel(
-      distill('probed', ['--probe', at('few')], '--views', '1', '--epochs', '1', '--json'),
-      { env },
+  it('never shows the student the pictures that a probe is tested on, wherever else they lie', async () => {
+    const hashes = ['leaf', 'shell'].flatMap((label) =>
+      readdirSync(at('few', label)).map((name) =>
+        createHash('sha256')
+          .update(readFileSync(at('few', label, name)))
+          .digest('hex'),
+      ),
     )
-    const shown = reportOf('probed').pictures.used
-    expect(stderr).toContain('Epoch 1 of 1')
-    expect(shown).toBeGreaterThan(0)
-    expect(shown).toBeLessThan(24)
+    const reserved = hashes.filter((sha256) => /^[012]/.test(sha256)).length
+    expect(reserved).toBeGreaterThan(1)
+    for (const folders of [
+      ['--probe', at('few')],
+      ['--pictures', at('few'), '--probe', at('few')],
+    ]) {
+      const { stderr } = await kestrel(
+        distill('probed', folders, '--views', '1', '--epochs', '1', '--json'),
+        {
+          env,
+        },
+      )
+      expect(stderr).toContain('Epoch 1 of 1')
+      expect(stderr).toContain(`${reserved} pictures are reserved by the --probe folders and are left out.`)
+      expect(reportOf('probed').pictures).toEqual(
+        expect.objectContaining({ used: hashes.length - reserved, skipped: 0, reserved }),
+      )
+    }
     expect(isReserved('2f')).toBe(true)
     expect(isReserved('3f')).toBe(false)
   })

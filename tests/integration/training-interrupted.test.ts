@@ -93,6 +93,18 @@ describe('a training that does not come to its end', () => {
     expect(asTable).toBe(true)
   })
 
+  it('tells a window that opens late the curve so far', async () => {
+    const { runId, jobId } = await begin({ changes: { epochs: 12 } })
+    await eventOf(studio, (event) => event.type === 'metric' && event.runId === runId)
+    const steps = async () => (await studio.client.runs.curve({ projectId, runId })).map(({ step }) => step)
+    expect((await steps())[0]).toBe(1)
+    await expect.poll(steps, { timeout: 10_000 }).toEqual(expect.arrayContaining([1, 2, 3, 4]))
+    expect((await studio.client.runs.get({ projectId, runId })).state).toBe('running')
+    await studio.client.jobs.cancel({ jobId })
+    await studio.jobs.wait(jobId)
+    await studio.client.runs.remove({ projectId, runId })
+  })
+
   it('fails with words when the training process is killed, and everything else goes on', async () => {
     const before = new Set(studio.trainers)
     const { runId, jobId } = await begin()

@@ -146,6 +146,20 @@ describe('watching a training', () => {
     expect(verdict({ curve: stuck }, 'underfitting').message).toContain('larger network')
   })
 
+  test('what does not learn is not told that more epochs would help', () => {
+    // An explosion that comes down again: the loss falls, and hardly more is right than by guessing.
+    const falling = epochs([
+      [19, 0.1, 15, 0.1],
+      [9, 0.11, 7, 0.11],
+      [4, 0.112, 4, 0.11],
+    ])
+    expect(verdict({ curve: falling }, 'learning').verdict).toBe('wrong')
+    expect(verdict({ curve: falling }, 'underfitting')).toMatchObject({
+      verdict: 'attention',
+      message: expect.not.stringContaining('More epochs'),
+    })
+  })
+
   test('one epoch is too little to say anything but that it is finite', () => {
     const checks = checkTraining({ ...base, curve: base.curve.slice(0, 1) })
     expect(checks.filter(({ verdict }) => verdict === 'skipped').map(({ id }) => id)).toEqual([

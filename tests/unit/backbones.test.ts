@@ -141,18 +141,29 @@ function builtInFolder(network: Uint8Array, id = 'kestrel_tiny'): string {
 }
 
 describe('what Kestrel brings along', () => {
-  it('is ready at once, and is the default until there is another one', async () => {
-    const { list, recommended, ensure, add } = service({ builtIn: builtInFolder(bytes) })
+  it('is ready at once, and is the default until a better one is there', async () => {
+    const known = tinyNetwork(3)
+    const hash = { algorithm: 'sha256', value: createHash('sha256').update(known).digest('hex') } as const
+    const catalogue = [entry(await serve(known), { hash, bytes: known.length })]
+    const { list, recommended, ensure, add, download, jobs } = service({
+      builtIn: builtInFolder(bytes),
+      catalogue,
+    })
     expect(await list()).toMatchObject([
       { id: 'kestrel_tiny', source: 'built-in', state: 'ready', name: 'Kestrel’s own', licence: 'MIT' },
+      { id: 'mobilenet_v2.tiny', state: 'available' },
     ])
     expect(await recommended()).toBe('kestrel_tiny')
     expect(await ensure('kestrel_tiny')).toMatchObject({ featureLength: tinyFeatureLength })
-    expect(await list()).toMatchObject([{ id: 'kestrel_tiny', source: 'built-in', state: 'ready' }])
-    const own = join(temporaryFolder(), 'mine.onnx')
+    expect((await list())[0]).toMatchObject({ id: 'kestrel_tiny', source: 'built-in', state: 'ready' })
+    // Nobody knows what a file of the person's own is worth.
+    const own = join(temporaryFolder(), 'mobilenet_v2.onnx')
     writeFileSync(own, tinyNetwork(2))
     const { id } = await add([own])
-    expect(await recommended()).toBe(id)
+    expect(await recommended()).toBe('kestrel_tiny')
+    await jobs.wait(download('mobilenet_v2.tiny').jobId)
+    expect((await list()).map((each) => each.id)).toEqual(['mobilenet_v2.tiny', 'kestrel_tiny', id])
+    expect(await recommended()).toBe('mobilenet_v2.tiny')
   })
 
   it('is prepared anew when a later Kestrel brings another one', async () => {

@@ -123,7 +123,14 @@ describe('wrong usage says one plain line', () => {
     ['run a --out', '--out needs a value.'],
     ['run a --out d --sead 1', 'There is no option --sead.'],
     ['run a --out d --json=yes', '--json takes no value.'],
-    ['run a --out d --seed -1', '--seed needs a value.'],
+    ['run a --out --json', '--out needs a value.'],
+    ['run a --out d --seed -1', '--seed is a whole number from 0 to 2147483647, not "-1".'],
+    [
+      'distill --teacher t --pictures a --student tiny --out d --epochs -1',
+      '--epochs is a whole number from 1 to 10000, not "-1".',
+    ],
+    ['serve --port -.5', '--port is a whole number from 0 to 65535, not "-.5".'],
+    ['run a --out d --json -1', 'There is no option -1.'],
     ['run a --out d --seed 1.5', '--seed is a whole number from 0 to 2147483647, not "1.5".'],
     ['run a --out d --folds 1', '--folds needs at least 2 (or 0 for none).'],
     [

@@ -74,9 +74,14 @@ describe('shots that there are several pictures of', () => {
         words: expect.stringMatching(/^2 pictures of the test and 1 picture of the validation are nearly/),
       },
     ])
-    expect(warned({ groups: 1, val: 0, test: 1 })[0]!.words).toMatch(
-      /^1 picture of the test is .* It keeps its side/,
+    const [one, several] = [
+      { groups: 1, val: 0, test: 1 },
+      { groups: 2, val: 1, test: 2 },
+    ].map((across) => warned(across)[0]!.words)
+    expect(one).toMatch(
+      /^1 picture of the test is .*\. Its side was given .*, or it was divided as a single file\./,
     )
+    expect(several).toMatch(/\. Their sides were given .*, or they were divided as single files\./)
   })
 })
 

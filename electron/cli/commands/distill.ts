@@ -27,7 +27,15 @@ export async function distill(command: DistillCommand, context: CliContext): Pro
   const { terminal, signal } = context
   const out = resolve(command.out)
   const begin = studentOf(command.begin)
-  const { pictures, refused } = await gather(command, context)
+  const { pictures, refused, reserved } = await gather(command, context)
+  if (command.probes.length > 0)
+    terminal.say(
+      reserved === 0
+        ? 'The --probe folders hold no pictures that are reserved.'
+        : reserved === 1
+          ? '1 picture is reserved by the --probe folders and is left out.'
+          : `${reserved} pictures are reserved by the --probe folders and are left out.`,
+    )
   await withStudio(context, async (studio) => {
     const teacher = await teacherFor(command.teacher, { studio, context, out })
     await mkdir(join(out, 'state'), { recursive: true })
@@ -81,6 +89,7 @@ export async function distill(command: DistillCommand, context: CliContext): Pro
         probes: command.probes.map((folder) => basename(resolve(folder))),
         used: pictures.length - result.failed.length,
         skipped: refused.length + result.failed.length,
+        reserved,
       },
       featureLength: result.featureLength,
       parameters: result.parameters,
@@ -124,23 +133,27 @@ interface Picture {
   path: string
 }
 
-/** Every picture once, in an order that depends on their contents only. */
+/** Every picture once, in an order that depends on their contents only; none that a probe is tested on, wherever else it lies. */
 async function gather(
   { pictures, probes }: DistillCommand,
   { signal }: CliContext,
-): Promise<{ pictures: Picture[]; refused: unknown[] }> {
+): Promise<{ pictures: Picture[]; refused: unknown[]; reserved: number }> {
   const found = new Map<string, Picture>()
   const refused: unknown[] = []
-  const take = async (folders: readonly string[], wanted: (sha256: string) => boolean): Promise<void> => {
-    if (folders.length === 0) return
+  const take = async (folders: readonly string[]): Promise<string[]> => {
+    if (folders.length === 0) return []
     const hashed = await hashAll(await findPictures(folders, signal))
     refused.push(...hashed.refused)
-    for (const { file, sha256 } of hashed.readable)
-      if (wanted(sha256)) found.set(sha256, { sha256, path: file.path })
+    for (const { file, sha256 } of hashed.readable) found.set(sha256, { sha256, path: file.path })
+    return hashed.readable.map(({ sha256 }) => sha256)
   }
-  await take(pictures, () => true)
-  await take(probes, (sha256) => !isReserved(sha256))
-  return { pictures: [...found.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1)), refused }
+  await take(pictures)
+  const reserved = new Set((await take(probes)).filter(isReserved))
+  for (const sha256 of reserved) found.delete(sha256)
+  return {
+    pictures: [...found.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1)),
+    ...{ refused, reserved: reserved.size },
+  }
 }
 
 /** Three of sixteen pictures of a probe folder: nobody can choose which. */

@@ -12,6 +12,8 @@ interface CheckedCase {
   name: string
   /** The worst of its values. */
   relativeError: number
+  /** No difference is larger than what rounding alone does to it; `relativeError` is 0. */
+  belowNoise: boolean
   verdict: GradientVerdict
 }
 
@@ -33,19 +35,20 @@ export async function gradcheck(command: GradcheckCommand, context: CliContext):
     })
   const reference = await engineFor('reference')
   const engine = await engineFor(command.engine)
+  const byDifferences = command.engine === 'reference'
   const checked: CheckedCase[] = []
   for (const each of cases) {
     signal.throwIfAborted()
-    const rows =
-      command.engine === 'reference'
-        ? await checkGradients(reference, each)
-        : await compareEngines(engine, reference, each)
+    const rows = byDifferences
+      ? await checkGradients(reference, each)
+      : await compareEngines(engine, reference, each)
     const worst = rows.reduce((a, b) => (b.relativeError > a.relativeError ? b : a))
     const verdict = order[Math.max(...rows.map((row) => order.indexOf(row.verdict)))]!
-    checked.push({ kind: each.kind, name: each.name, relativeError: worst.relativeError, verdict })
-    terminal.print(
-      `${verdict.padEnd(11)} ${worst.relativeError.toExponential(1).padStart(8)}  ${each.kind} ${each.name}`,
-    )
+    const { relativeError } = worst
+    const belowNoise = byDifferences && relativeError === 0
+    checked.push({ kind: each.kind, name: each.name, relativeError, belowNoise, verdict })
+    const figure = belowNoise ? '≤ noise' : relativeError.toExponential(1)
+    terminal.print(`${verdict.padEnd(11)} ${figure.padStart(8)}  ${each.kind} ${each.name}`)
   }
   const count = (verdict: GradientVerdict): number => checked.filter((row) => row.verdict === verdict).length
   const figures = {
@@ -58,9 +61,13 @@ export async function gradcheck(command: GradcheckCommand, context: CliContext):
   terminal.print(
     `${figures.cases} checked: ${order.map((verdict) => `${figures[verdict]} ${verdict}`).join(', ')}.`,
   )
+  if (checked.some(({ belowNoise }) => belowNoise))
+    terminal.print(
+      '≤ noise: the gradient and the central difference lie no further apart than rounding alone can move the difference; nothing smaller can be told.',
+    )
   terminal.answer({
     engine: command.engine,
-    against: command.engine === 'reference' ? 'differences' : 'reference',
+    against: byDifferences ? 'differences' : 'reference',
     ...figures,
     rows: checked,
   })

@@ -68,12 +68,15 @@ export const undescribed = (id: string, problem: string): Listed => ({
 
 const states: readonly Backbone['state'][] = ['ready', 'downloading', 'available', 'broken']
 
+/** A file of the person's own may be worth anything: it is there to be chosen, never by itself before Kestrel's own. */
+const turnOf = ({ source }: Listed): number => (source === 'added' ? 2 : source === 'built-in' ? 1 : 0)
+
 /**
- * Ready ones first, the best of each first: the first ready one is the default. What Kestrel brings along comes last among
- * them: whoever got or added another one wants to use it.
+ * Ready ones first, the best of each first: the first ready one is the default. What Kestrel brings along comes after those
+ * that are known and were got on purpose.
  */
 export const byPreference = (a: Listed, b: Listed): number =>
   states.indexOf(a.state) - states.indexOf(b.state) ||
-  Number(a.source === 'built-in') - Number(b.source === 'built-in') ||
+  turnOf(a) - turnOf(b) ||
   preferenceOf(a) - preferenceOf(b) ||
   a.id.localeCompare(b.id)

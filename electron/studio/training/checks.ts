@@ -46,7 +46,7 @@ export function checkShots({ sharedShots }: Pick<TrainingPlan, 'sharedShots'>): 
     {
       id: 'leakage',
       verdict: 'attention',
-      message: `${judged} ${many ? 'are' : 'is'} nearly the same as pictures that are learned from (near-duplicates). ${many ? 'They keep their sides' : 'It keeps its side'}, given by folders or an earlier training, or were divided as single files, and the result looks better than it is. Move them to one folder or exclude them; where no folders gave the sides, another seed divides anew.`,
+      message: `${judged} ${many ? 'are' : 'is'} nearly the same as pictures that are learned from (near-duplicates), so the result looks better than it is. ${many ? 'Their sides were given by folders or an earlier training, or they were divided as single files.' : 'Its side was given by folders or an earlier training, or it was divided as a single file.'} Move them to one folder or exclude them; where no folders gave the sides, another seed divides anew.`,
     },
   ]
 }

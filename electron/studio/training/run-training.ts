@@ -22,6 +22,7 @@ import { checkShots } from './checks.ts'
 import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
 import { passportOf } from './passport.ts'
+import { stepWriter } from './step-writer.ts'
 import { teacherColumns, teacherOf } from './teacher.ts'
 import { findWarmStart } from './warm-start.ts'
 import { imagesOf } from './plan.ts'
@@ -36,7 +37,6 @@ export interface RunTrainingPorts {
 
 /** Up to so many pictures without features are computed by the warm trainer: a fresh one would take longer to start. */
 const FEW_MISSING = 64
-const WRITE_STEPS_EVERY = 25
 
 export const runFolder = (project: OpenProject, runId: string): string => join(project.paths.runs, runId)
 
@@ -57,7 +57,7 @@ export async function runTraining(
 ): Promise<JobFacts> {
   const runs = project.use(createRunsRepository)
   const draft = join(project.paths.temporary, `run-${run.id}`)
-  const steps = stepWriter(ports, project, run.id)
+  const steps = stepWriter(ports.bus, project, run.id)
   let facts = run.facts
   try {
     const teacher = teacherOf(project, run.config)
@@ -106,7 +106,8 @@ export async function runTraining(
     }
   } catch (error) {
     steps.flush()
-    const { code } = toKestrelError(error)
+    const { code, checks } = toKestrelError(error)
+    if (checks) facts = { ...facts, checks }
     const stopped = job.signal.aborted || code === 'stopped'
     if (endsTheSameWay(code)) await dropCheckpoint(project, run.id)
     runs.end(run.id, {
@@ -237,22 +238,6 @@ export async function isQuick(
   let missing = 0
   for (const { sha256 } of plan.pictures) if (!cached.has(sha256)) missing++
   return missing <= FEW_MISSING
-}
-
-function stepWriter({ bus }: RunTrainingPorts, project: OpenProject, runId: string) {
-  let waiting: TrainMetric[] = []
-  const flush = (): void => {
-    if (waiting.length > 0) project.use(createRunsRepository).addSteps(runId, waiting)
-    waiting = []
-  }
-  return {
-    add(metric: TrainMetric): void {
-      bus.publish({ type: 'metric', projectId: project.projectId, runId, metric })
-      waiting.push(metric)
-      if (waiting.length >= WRITE_STEPS_EVERY) flush()
-    },
-    flush,
-  }
 }
 
 function factsOf(before: RunFacts, result: TrainResult, parts: readonly PartOutcome[]): RunFacts {

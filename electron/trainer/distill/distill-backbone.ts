@@ -39,6 +39,10 @@ export async function distillBackbone(
 ): Promise<DistillResult> {
   const { network: spec, fitting, augmentation, seed, teacher } = request
   const preprocessing = pixelPreprocessing(spec.input)
+  // Before anything is computed: a student of another form is refused at once.
+  const random = takingColour(buildNetwork(spec, { seed }))
+  const earlier = request.begin === null ? null : await readFile(request.begin)
+  const network = earlier ? beginAs(random, readOnnx(earlier)) : random
   const reading = performance.now()
   const data = await TrainingData.open(
     { images: request.images.map((image) => ({ ...image, label: 0 })), cacheDir: request.cacheDir },
@@ -57,9 +61,6 @@ export async function distillBackbone(
     const features_s = secondsSince(reading)
 
     const began = performance.now()
-    const random = takingColour(buildNetwork(spec, { seed }))
-    const earlier = request.begin === null ? null : await readFile(request.begin)
-    const network = earlier ? beginAs(random, readOnnx(earlier)) : random
     const groups = groupsOf(network, fitting.regularisation)
     const loss: DistillationLoss = {
       ...request.objective,

@@ -1,5 +1,4 @@
 import { assignFolds } from '#shared/domain/splits.ts'
-import { KestrelError } from '#shared/errors/index.ts'
 import {
   checking,
   defaultStrength,
@@ -11,6 +10,7 @@ import {
   silent,
   strengthGrid,
 } from './path.ts'
+import { nothingReached } from './broke.ts'
 import type { Cut, FitControl, Tried } from './path.ts'
 import type { HeadProblem } from './problem.ts'
 
@@ -144,12 +144,6 @@ export async function fitHead(input: HeadInput): Promise<HeadFit> {
     stopped: final.stopped,
   }
 }
-
-const nothingReached = (): KestrelError =>
-  new KestrelError('training-diverged', 'The training got numbers that are not finite.', {
-    kept: 'Pictures, labels and earlier models are unchanged.',
-    remedy: 'Try another backbone.',
-  })
 
 /** Folds among the training pictures. */
 function innerCuts({ problem, validation, labels, groups, seed }: HeadInput): Cut[] {

@@ -1,5 +1,5 @@
-import { KestrelError } from '#shared/errors/index.ts'
 import type { TrainMetric } from '#shared/contract/trainer.ts'
+import { nothingReached } from './broke.ts'
 import { minimise, type Curvature } from './lbfgs.ts'
 import { inLockstep, type Evaluator } from './lockstep.ts'
 import { statistics } from './problem.ts'
@@ -286,12 +286,7 @@ export async function fitOne(
       return !asked && !(val && isHopeless(val.loss))
     },
   })
-  if (Number.isNaN(result.value)) {
-    throw new KestrelError('training-diverged', 'The training got numbers that are not finite.', {
-      kept: 'Pictures, labels and earlier models are unchanged.',
-      remedy: 'Try another backbone.',
-    })
-  }
+  if (Number.isNaN(result.value)) throw nothingReached()
   const { point, reached, iterations } = result
   return {
     ...{ point, reached, steps: iterations },

@@ -5,6 +5,7 @@ import { computeFeatures } from '../data/features.ts'
 import type { RequestContext } from '../host/context.ts'
 import { writeRunFolder } from '../host/run-folder.ts'
 import { composeBatchClassifier } from '../models/classifier.ts'
+import { headBroke } from './broke.ts'
 import { fitHead, type HeadFit } from './fit.ts'
 import { outOfFold, type FoldsResult } from './folds.ts'
 import { asSoftmax } from './objective.ts'
@@ -108,13 +109,9 @@ function prepareRows(images: readonly TrainImage[], matrix: Float32Array, length
   // Only training pictures set the scale: neither validation nor test has a say in what is learned.
   const scaling = measureScaling(all, length, (row) => images[row]!.split === 'train')
   if (!scaling) {
-    throw new KestrelError(
-      'training-diverged',
+    throw headBroke(
       'The backbone gave numbers that are not finite for these pictures.',
-      {
-        kept: 'Pictures, labels and earlier models are unchanged.',
-        remedy: 'Choose another backbone.',
-      },
+      'Choose another backbone.',
     )
   }
   applyScaling(all, scaling)

@@ -1,4 +1,5 @@
 import type { TrainMetric } from '#shared/contract/trainer.ts'
+import type { TrainingCheck } from '#shared/domain/training/babysitter.ts'
 import type { Breakdown } from '#shared/domain/training/explosion.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 
@@ -15,10 +16,11 @@ export class TrainingBroke extends KestrelError {
   /** Training loss of a network that knows nothing. */
   readonly guessing: number
 
-  constructor(how: Breakdown, curve: readonly TrainMetric[], guessing: number) {
+  constructor(how: Breakdown, curve: readonly TrainMetric[], guessing: number, checks?: TrainingCheck[]) {
     super('training-diverged', `The training ${brokeInWords[how]}.`, {
       kept: 'Pictures, labels and earlier models are unchanged.',
       remedy: 'Try a smaller learning rate (a tenth of it is a good try).',
+      ...(checks && { checks }),
     })
     this.how = how
     this.curve = curve

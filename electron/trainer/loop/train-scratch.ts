@@ -14,6 +14,7 @@ import { luma, takingColour } from '../models/colour-input.ts'
 import { buildNetwork } from '../models/layers/build.ts'
 import { ScalingFit } from '../models/layers/preprocessing.ts'
 import type { FittedScaling } from '../models/layers/preprocessing.ts'
+import { TrainingBroke } from './broke.ts'
 import { checkpointOf } from './checkpoint-place.ts'
 import { GradientFit } from './gradient-fit.ts'
 import { groupsOf } from './groups.ts'
@@ -55,7 +56,13 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
     })
     try {
       context.progress('fitting', 0, fitting.epochs * train.length)
-      const outcome = await learner.run({
+      const watched = {
+        guessing: goal.guessing.training,
+        majority: majorityOf(data, train),
+        train: train.length,
+        val: val.length,
+      }
+      const round = learner.run({
         train,
         val,
         shouldStop: () => context.stop.asked !== null,
@@ -65,6 +72,12 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
           context.progress('fitting', done, Math.max(total, done + 1), seconds > 0.5 ? done / seconds : null)
         },
         checkpoint: checkpointOf(request, data, 'scratch'),
+      })
+      const outcome = await round.catch((error: unknown) => {
+        if (!(error instanceof TrainingBroke)) throw error
+        const { how, curve, guessing } = error
+        const checks = checkTraining({ ...watched, curve, broke: how, nothingKept: true })
+        throw new TrainingBroke(how, curve, guessing, checks)
       })
       context.stop.throwIfDropped()
       const train_s = secondsSince(fitting_)
@@ -109,12 +122,9 @@ export async function trainScratch(request: TrainRequest, context: RequestContex
         stopped: stoppedInWords(outcome, fitting.epochs),
         features: { cached: data.counts.cached, computed: data.counts.decoded },
         checks: checkTraining({
+          ...watched,
           curve: outcome.curve,
-          guessing: outcome.guessing,
           broke: breakdownOf(outcome.stopped),
-          majority: majorityOf(data, train),
-          train: train.length,
-          val: val.length,
         }),
         kept: null,
       }

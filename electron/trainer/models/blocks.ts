@@ -76,10 +76,7 @@ export function blocksIn(graph: Graph): Block[] {
  * Sizes behind the batch, where all are known and the value is a float. Inside an attention the heads may stand before it:
  * several lists for each picture.
  */
-function shapeForOne(
-  info: ValueInfo | undefined,
-  pictures: Dimension | undefined,
-): readonly number[] | null {
+function shapeForOne(info: ValueInfo | undefined, pictures: Dimension | undefined): readonly number[] | null {
   const [batch, ...sizes] = info?.shape ?? []
   if (info?.type !== 'float32' || typeof batch !== 'string' || batch !== pictures) return null
   return sizes.every((size) => typeof size === 'number') ? sizes : null

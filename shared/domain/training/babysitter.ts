@@ -34,6 +34,8 @@ export interface WatchedTraining {
   guessing: number
   /** What stopped it before its time, or null. The epoch that exploded is the last of the curve, where it was finished. */
   broke: Breakdown | null
+  /** It broke before there was anything to keep. */
+  nothingKept?: boolean
   /** Share right that the most frequent class alone would get. */
   majority: number
   /** Pictures to learn from and to judge by. */
@@ -51,24 +53,24 @@ const LEARNED = 0.85
 const WIDE_GAP = 0.1
 
 export function checkTraining(training: WatchedTraining): TrainingCheck[] {
+  const learns = learning(training)
   return [
     finite(training),
     explosion(training),
-    learning(training),
+    learns,
     overfitting(training),
-    underfitting(training),
+    underfitting(training, learns.verdict !== 'wrong'),
   ]
 }
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 
-function finite({ broke }: WatchedTraining): TrainingCheck {
+function finite({ broke, nothingKept }: WatchedTraining): TrainingCheck {
   return broke === 'diverged'
     ? {
         id: 'finite',
         verdict: 'wrong',
-        message:
-          'The numbers grew beyond all bounds (not finite) and the training was stopped; the last good weights were kept. A smaller learning rate helps, a tenth is a good try.',
+        message: `The numbers grew beyond all bounds (not finite) and the training was stopped; ${nothingKept ? 'there were no good weights yet' : 'the last good weights were kept'}. A smaller learning rate helps, a tenth is a good try.`,
       }
     : { id: 'finite', verdict: 'good', message: 'All numbers stayed finite.' }
 }
@@ -172,7 +174,8 @@ function overfitting({ curve, val }: WatchedTraining): TrainingCheck {
   return { id, verdict: 'good', message: 'Training and validation stay together.' }
 }
 
-function underfitting({ curve, majority }: WatchedTraining): TrainingCheck {
+/** @param learns what does not learn gets no better by going on, though its loss still falls */
+function underfitting({ curve, majority }: WatchedTraining, learns: boolean): TrainingCheck {
   const id = 'underfitting'
   if (curve.length < ENOUGH_EPOCHS) return skipped(id, 'There are too few epochs to say.')
   const last = curve.at(-1)!
@@ -180,7 +183,7 @@ function underfitting({ curve, majority }: WatchedTraining): TrainingCheck {
   const right = last.trainAccuracy
   if (right === null) return skipped(id, 'The share right on training pictures was not measured.')
   const improving = last.trainLoss < 0.98 * before.trainLoss
-  if (right < LEARNED && right > majority && improving)
+  if (learns && right < LEARNED && right > majority && improving)
     return {
       id,
       verdict: 'attention',

@@ -8,6 +8,8 @@ import type { TrainingCheck } from './babysitter.ts'
 export interface FittedHead {
   /** Whether numbers that are not finite stopped the fit. */
   diverged: boolean
+  /** They did before there was anything to keep. */
+  nothingKept?: boolean
   /** Share right of the pictures learned from and of those that judged, by the head fitted on the former alone. */
   trainAccuracy: number | null
   valAccuracy: number | null
@@ -43,23 +45,22 @@ export function checkHead(head: FittedHead): TrainingCheck[] {
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`
 
-function finite({ diverged }: FittedHead): TrainingCheck {
+function finite({ diverged, nothingKept }: FittedHead): TrainingCheck {
   return diverged
     ? {
         id: 'finite',
         verdict: 'wrong',
-        message:
-          'The numbers grew beyond all bounds (not finite) and the fit was stopped; the last good model was kept. The backbone may not suit these pictures: try another one.',
+        message: `The numbers grew beyond all bounds (not finite) and the fit was stopped; ${nothingKept ? 'there was no good model yet' : 'the last good model was kept'}. The backbone may not suit these pictures: try another one.`,
       }
     : { id: 'finite', verdict: 'good', message: 'All numbers stayed finite.' }
 }
 
 function overfitting({ trainAccuracy, valAccuracy, val }: FittedHead): TrainingCheck {
   const id = 'overfitting'
-  if (val < ENOUGH_PICTURES)
-    return skipped(id, `Fewer than ${ENOUGH_PICTURES} validation pictures say too little.`)
   if (trainAccuracy === null || valAccuracy === null)
     return skipped(id, 'It ended before there was a fit on the training pictures alone to compare with.')
+  if (val < ENOUGH_PICTURES)
+    return skipped(id, `Fewer than ${ENOUGH_PICTURES} validation pictures say too little.`)
   // Two standard errors, with one right and one wrong more so that "all right" is no certainty either.
   const likely = (valAccuracy * val + 1) / (val + 2)
   const noise = 2 * Math.sqrt((likely * (1 - likely)) / val)
