@@ -103,6 +103,7 @@ export default {
       nothing: 'nothing learned yet',
     },
     line: 'teacher',
+    loss: 'The loss of the right labels, on validation pictures. While it trains, the small one makes another loss small: how far it is from its teacher. The two cannot be compared, so that one is not drawn.',
   },
   backbone: 'Network that already knows pictures',
   backboneTerm: 'backbone',

@@ -99,6 +99,13 @@ describe('a finished model', () => {
       .nth(1)
       .waitFor()
     await running.getByText(/epoch 2\b/).waitFor()
+    // What training makes small here is another quantity than the loss on validation.
+    const drawn = running.getByRole('img', { name: 'Curve of the fit' })
+    await drawn.getByLabel(/training/).waitFor()
+    await running.getByRole('button', { name: 'Loss' }).click()
+    await running.getByText(/how far it is from its teacher/).waitFor()
+    await drawn.getByLabel(/validation/).waitFor()
+    expect(await drawn.getByLabel(/training/).count()).toBe(0)
     await expectAccessibleInBothThemes(page)
     await running.getByRole('button', { name: 'Stop, keep the best' }).click()
     await page
