@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { ExportFormat } from '#shared/contract/trainer.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { createRunsRepository } from '#studio/storage/runs-repository.ts'
-import { runFolder } from '#studio/training/run-training.ts'
+import { runFolder } from '#studio/training/run-folder.ts'
 import { aboutFile, aboutSchema } from '#trainer/export/about.ts'
 import type { CliStudio } from './studio.ts'
 

@@ -8,7 +8,7 @@ import { createLabelsRepository } from '../storage/labels-repository.ts'
 import { createRunsRepository } from '../storage/runs-repository.ts'
 import type { RunRecord } from '../storage/runs-repository.ts'
 import { isOpen, isResumable } from '../training/checkpoints.ts'
-import { runFolder } from '../training/run-training.ts'
+import { runFolder } from '../training/run-folder.ts'
 import { isMissing } from '../files.ts'
 
 export interface RunPorts {

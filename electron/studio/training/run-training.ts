@@ -22,6 +22,7 @@ import { checkShots } from './checks.ts'
 import { outcomeOf } from './outcome.ts'
 import type { PartOutcome } from './outcome.ts'
 import { passportOf } from './passport.ts'
+import { runFolder } from './run-folder.ts'
 import { stepWriter } from './step-writer.ts'
 import { teacherColumns, teacherOf } from './teacher.ts'
 import { findWarmStart } from './warm-start.ts'
@@ -37,8 +38,6 @@ export interface RunTrainingPorts {
 
 /** Up to so many pictures without features are computed by the warm trainer: a fresh one would take longer to start. */
 const FEW_MISSING = 64
-
-export const runFolder = (project: OpenProject, runId: string): string => join(project.paths.runs, runId)
 
 /** Rates of whole trainings by gradients are kept among those of the backbones, under these names. */
 export const rateName = ({ recipe, backboneId }: Pick<TrainConfig, 'recipe' | 'backboneId'>): string =>
