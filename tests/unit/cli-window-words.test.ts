@@ -13,6 +13,7 @@ const ofTheWindow =
 
 /** Words that the command line never comes by: what was dropped or uploaded, views of a window, its events. */
 const elsewhere = [
+  'electron/studio/predictions/given-pictures.ts',
   'electron/studio/predictions/service.ts',
   'electron/studio/sources/',
   'electron/studio/diagnostics/',
