@@ -1,7 +1,8 @@
 import { prune } from './edit.ts'
 import { inferValues } from './infer/index.ts'
+import { countable } from './infer/content.ts'
 import type { Inferred } from './infer/context.ts'
-import { tensor, toInt64 } from './tensor.ts'
+import { elementCount, float32, tensor, toInt64 } from './tensor.ts'
 import type { Graph, Tensor } from './types.ts'
 
 /**
@@ -30,12 +31,15 @@ export function settleShapes(graph: Graph): Graph {
 }
 
 function constantOf(value: Inferred | undefined, isTarget: boolean): Tensor | undefined {
-  const { type, shape, content } = value ?? {}
-  if (type !== 'int64' || content === undefined || !shape || shape.length > 1) return undefined
+  const { type, content } = value ?? {}
+  const shape = countable(value?.shape)
+  if (content === undefined || shape === undefined || content.length !== elementCount(shape)) return undefined
   const free = content.filter((size) => typeof size !== 'number').length
   if (free > (isTarget ? 1 : 0) || (free === 1 && content.includes(-1))) return undefined
-  if (content.length !== (shape.length === 0 ? 1 : shape[0])) return undefined
-  if (content.some((size) => typeof size === 'number' && !Number.isInteger(size))) return undefined
-  const numbers = content.map((size) => toInt64(typeof size === 'number' ? size : -1))
-  return tensor('int64', shape.length === 0 ? [] : [content.length], BigInt64Array.from(numbers))
+  const entries = content.map((size) => (typeof size === 'number' ? size : -1))
+  if (!entries.every(Number.isFinite)) return undefined
+  // Of the real ones only single numbers, such as the scale of an attention: lists of them may be learned.
+  if (type === 'float32') return entries.length === 1 ? float32(shape, entries) : undefined
+  if (type === 'int32') return tensor('int32', shape, Int32Array.from(entries))
+  return type === 'int64' ? tensor('int64', shape, BigInt64Array.from(entries, toInt64)) : undefined
 }

@@ -2,7 +2,7 @@ import { producers, usedBy } from '../graph/edit.ts'
 import { inferShapes } from '../graph/infer/index.ts'
 import { settleShapes } from '../graph/settle-shapes.ts'
 import { intAttribute } from '../graph/types.ts'
-import type { Graph, Node, ValueInfo } from '../graph/types.ts'
+import type { Dimension, Graph, Node, ValueInfo } from '../graph/types.ts'
 import { stretches, type Stretch } from './cut-points.ts'
 
 /** A part of a backbone that people count: an inverted residual, a fire module, a transformer block, a convolution. */
@@ -56,7 +56,7 @@ export function blocksIn(graph: Graph): Block[] {
     const parts = group.flatMap((unit) => unit.stretches)
     nodes.push(...parts.flatMap((part) => part.nodes))
     const output = parts.at(-1)?.output ?? ''
-    const shape = shapeForOne(shapes.get(output))
+    const shape = shapeForOne(shapes.get(output), graph.inputs[0]?.shape?.[0])
     // A place where nothing can be cut off is left to the block after it.
     if (shape === null && index < groups.length - 1) return
     blocks.push({ output, shape: shape ?? [], nodes })
@@ -72,10 +72,13 @@ export function blocksIn(graph: Graph): Block[] {
   })
 }
 
-/** Sizes behind the batch, where all are known and the value is a float. */
-function shapeForOne(info: ValueInfo | undefined): readonly number[] | null {
+/**
+ * Sizes behind the batch, where all are known and the value is a float. Inside an attention the heads may stand before it:
+ * several lists for each picture.
+ */
+function shapeForOne(info: ValueInfo | undefined, pictures: Dimension | undefined): readonly number[] | null {
   const [batch, ...sizes] = info?.shape ?? []
-  if (info?.type !== 'float32' || typeof batch !== 'string') return null
+  if (info?.type !== 'float32' || typeof batch !== 'string' || batch !== pictures) return null
   return sizes.every((size) => typeof size === 'number') ? sizes : null
 }
 

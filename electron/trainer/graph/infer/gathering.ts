@@ -1,6 +1,7 @@
 import { intAttribute } from '../types.ts'
 import type { Dimension } from '../types.ts'
 import type { InferRule } from './context.ts'
+import { countable } from './content.ts'
 import { positiveAxis } from './dimensions.ts'
 
 const gather: InferRule = (context) => {
@@ -9,11 +10,20 @@ const gather: InferRule = (context) => {
   const axis = positiveAxis(intAttribute(context.node, 'axis', 0), x.shape.length)
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)]
   const at = context.integers(1)
-  const content =
-    x.content !== undefined && at !== undefined && x.shape.length === 1
-      ? at.map((index) => x.content?.[positiveAxis(index, x.content.length)] ?? null)
-      : undefined
-  return [{ type: x.type, shape, ...(content === undefined ? {} : { content }) }]
+  const [from, to] = [countable(x.shape), countable(shape)]
+  if (x.content === undefined || at === undefined || from === undefined || to === undefined)
+    return [{ type: x.type, shape }]
+  const { content } = x
+  const inner = from.slice(axis + 1).reduce((a, b) => a * b, 1)
+  const rows = from.slice(0, axis).reduce((a, b) => a * b, 1)
+  const [size = 0, run] = [from[axis], (from[axis] ?? 0) * inner]
+  const gathered = Array.from({ length: rows }, (_, row) =>
+    at.flatMap((written) => {
+      const first = row * run + positiveAxis(written, size) * inner
+      return Array.from({ length: inner }, (_each, index) => content[first + index] ?? null)
+    }),
+  ).flat()
+  return [{ type: x.type, shape, content: gathered }]
 }
 
 const like =

@@ -73,9 +73,9 @@ function run(node: Node, opset: number, known: ReadonlyMap<string, Inferred>): I
 
 function constantInfo(value: Tensor): Inferred {
   // Float ones are the scales of Resize, and the depth of OneHot.
-  const counts = value.type === 'int64' || value.type === 'int32' || value.type === 'float32'
-  const small = counts && value.data.length <= maxContent
-  const content: Dimension[] | undefined = small && value.shape.length <= 1 ? numbers(value) : undefined
+  const counts = ['int64', 'int32', 'bool', 'float32'].includes(value.type)
+  const content: Dimension[] | undefined =
+    counts && value.data.length <= maxContent ? numbers(value) : undefined
   return { type: value.type, shape: value.shape, ...(content === undefined ? {} : { content }) }
 }
 

@@ -2,9 +2,10 @@ import { dataTypeOf } from '../onnx/schema.ts'
 import { numbers, scalar } from '../tensor.ts'
 import { intAttribute, intsAttribute, stringAttribute } from '../types.ts'
 import type { Dimension } from '../types.ts'
-import { maxContent, mismatch } from './context.ts'
+import { countable, joined, spread, strides, walk } from './content.ts'
+import { mismatch } from './context.ts'
 import type { Inferred, InferRule, NodeContext } from './context.ts'
-import { broadcast, mapSize, plus, positiveAxis, product } from './dimensions.ts'
+import { broadcast, dividedBy, mapSize, plus, positiveAxis, product, times } from './dimensions.ts'
 
 /** Axes came as an attribute before opset 13 and as an input since. */
 export const axesOf = (context: NodeContext, index = 1): readonly number[] | undefined =>
@@ -41,9 +42,9 @@ function remaining(from: readonly Dimension[] | null, others: readonly Dimension
   })
   const [whole, part] = [product(left), product(rest)]
   if (part === 1) return whole
-  if (typeof part !== 'number' || part === 0) return null
-  if (typeof whole === 'number') return whole % part === 0 ? whole / part : null
-  // One symbol among numbers, as in [batch, 64, 1, 1] → [-1, 64].
+  if (part === null || part === 0) return null
+  if (whole !== null) return dividedBy(whole, part)
+  // Several symbols among numbers, one of which is left when the numbers cancel.
   const symbols = left.filter((size) => typeof size !== 'number')
   const numbers = product(left.filter((size) => typeof size === 'number'))
   return symbols.length === 1 && numbers === part ? (symbols[0] ?? null) : null
@@ -55,15 +56,23 @@ const transpose: InferRule = (context) => {
   const { shape } = x
   const order = intsAttribute(context.node, 'perm') ?? shape.map((_, axis) => shape.length - 1 - axis)
   if (order.length !== shape.length) throw mismatch(context.node, 'it orders another number of axes')
-  return [{ type: x.type, shape: order.map((axis) => shape[axis] ?? null) }]
+  const turned = order.map((axis) => shape[axis] ?? null)
+  const [from, to] = [countable(shape), countable(turned)]
+  if (x.content === undefined || from === undefined || to === undefined)
+    return [{ type: x.type, shape: turned }]
+  const steps = strides(from)
+  const content = walk(
+    x.content,
+    to,
+    order.map((axis) => steps[axis] ?? 0),
+  )
+  return [{ type: x.type, shape: turned, content }]
 }
 
 const concat: InferRule = (context) => {
   const inputs = context.node.inputs.map((_, index) => context.input(index))
   const [first] = inputs
   if (first === undefined) return []
-  const contents = inputs.map((input) => input.content)
-  const content = contents.every((part) => part !== undefined) ? contents.flat() : undefined
   if (inputs.some((input) => input.shape === null)) return [{ type: first.type, shape: null }]
   const rank = first.shape?.length ?? 0
   const axis = positiveAxis(intAttribute(context.node, 'axis', 1), rank)
@@ -74,7 +83,12 @@ const concat: InferRule = (context) => {
     if (at === axis) return sizes.reduce(plus, 0)
     return sizes.find((size) => typeof size === 'number') ?? sizes[0] ?? null
   })
-  return [{ type: first.type, shape, ...(content === undefined ? {} : { content }) }]
+  const parts = inputs.flatMap(({ content, shape: own }) => {
+    const known = countable(own)
+    return content === undefined || known === undefined ? [] : [{ content, shape: known }]
+  })
+  if (parts.length < inputs.length || countable(shape) === undefined) return [{ type: first.type, shape }]
+  return [{ type: first.type, shape, content: joined(parts, axis) }]
 }
 
 const split: InferRule = (context) => {
@@ -90,7 +104,13 @@ const split: InferRule = (context) => {
     const even = typeof whole === 'number' ? Math.ceil(whole / count) : null
     const rest = typeof whole === 'number' && even !== null ? Math.min(even, whole - even * index) : null
     const size = given ? (parts?.[index] ?? null) : rest
-    return { type: x.type, shape: x.shape.map((known, at) => (at === axis ? size : known)) }
+    const shape = x.shape.map((known, at) => (at === axis ? size : known))
+    const [from, to] = [countable(x.shape), countable(shape)]
+    const sizes = parts ?? new Array<number>(count).fill(even ?? 0)
+    if (x.content === undefined || from === undefined || to === undefined) return { type: x.type, shape }
+    const steps = strides(from)
+    const before = sizes.slice(0, index).reduce((sum, part) => sum + part, 0)
+    return { type: x.type, shape, content: walk(x.content, to, steps, before * steps[axis]!) }
   })
 }
 
@@ -105,25 +125,30 @@ const slice: InferRule = (context) => {
   if (!starts || !ends || !axes || !steps)
     return [{ type: x.type, shape: new Array<Dimension>(rank).fill(null) }]
   const shape = [...x.shape]
-  let content = x.content
+  const own = x.content && countable(x.shape)
+  const moves = own && strides(own)
+  let start = 0
   axes.forEach((written, index) => {
     const axis = positiveAxis(written, rank)
     const size = shape[axis]
     const step = steps[index] ?? 1
     if (typeof size !== 'number') {
       shape[axis] = null
-      content = undefined
       return
     }
     const last = step < 0 ? size - 1 : size
     const bound = (value: number, first: number): number =>
       Math.min(Math.max(value < 0 ? value + size : value, first), last)
     const [from, to] = [bound(starts[index] ?? 0, 0), bound(ends[index] ?? size, step < 0 ? -1 : 0)]
-    const count = Math.max(0, Math.ceil((to - from) / step))
-    shape[axis] = count
-    content = content && Array.from({ length: count }, (_, at) => content?.[from + at * step] ?? null)
+    shape[axis] = Math.max(0, Math.ceil((to - from) / step))
+    if (moves === undefined) return
+    start += from * moves[axis]!
+    moves[axis]! *= step
   })
-  return [{ type: x.type, shape, ...(content === undefined || rank !== 1 ? {} : { content }) }]
+  const reached = countable(shape)
+  if (x.content === undefined || moves === undefined || reached === undefined)
+    return [{ type: x.type, shape }]
+  return [{ type: x.type, shape, content: walk(x.content, reached, moves, start) }]
 }
 
 const pad: InferRule = (context) => {
@@ -180,17 +205,19 @@ const sizeOf: InferRule = (context) => {
 const expand: InferRule = (context) => {
   const x = context.input(0)
   const target = context.input(1).content
-  return [{ type: x.type, shape: target === undefined ? null : broadcast([x.shape, target]) }]
+  const shape = target === undefined ? null : broadcast([x.shape, target])
+  const [from, to] = [countable(x.shape), countable(shape)]
+  if (x.content === undefined || from === undefined || to === undefined) return [{ type: x.type, shape }]
+  return [{ type: x.type, shape, content: spread(x.content, from, to) }]
 }
 
 const constantOfShape: InferRule = (context) => {
   const value = context.node.attributes['value']
   const filler = value?.kind === 'tensor' ? value.value : scalar(0)
   const shape = context.input(0).content ?? null
-  const [length] = shape ?? []
-  // A list of equal sizes or axes, which shapes are put together from.
-  const list = shape?.length === 1 && typeof length === 'number' && length <= maxContent
-  const content = list ? new Array<number>(length).fill(numbers(filler)[0] ?? 0) : undefined
+  // Equal sizes or axes, which shapes are put together from.
+  const known = countable(shape)
+  const content = known && new Array<number>(product(known) as number).fill(numbers(filler)[0] ?? 0)
   return [{ type: filler.type, shape, ...(content === undefined ? {} : { content }) }]
 }
 
@@ -202,11 +229,19 @@ const eyeLike: InferRule = (context) => {
 const tile: InferRule = (context) => {
   const x = context.input(0)
   const repeats = context.integers(1)
-  const shape = x.shape?.map((size, axis) => {
-    const repeat = repeats?.[axis]
-    return repeat === 1 ? size : typeof size === 'number' && repeat !== undefined ? size * repeat : null
-  })
-  return [{ type: x.type, shape: shape ?? null }]
+  const shape = x.shape?.map((size, axis) => (repeats === undefined ? null : times(size, repeats[axis] ?? 1)))
+  const [from, to] = [countable(x.shape), countable(shape)]
+  if (x.content === undefined || from === undefined || to === undefined || repeats === undefined)
+    return [{ type: x.type, shape: shape ?? null }]
+  // Every axis as two: the copies, then what is copied.
+  const steps = strides(from)
+  const apart = from.flatMap((size, axis) => [repeats[axis] ?? 1, size])
+  const content = walk(
+    x.content,
+    apart,
+    steps.flatMap((step) => [0, step]),
+  )
+  return [{ type: x.type, shape: to, content }]
 }
 
 /** As many values as fit between start and limit. */
@@ -214,7 +249,10 @@ const range: InferRule = (context) => {
   const { type } = context.input(0)
   const [start, limit, step] = [0, 1, 2].map((index) => context.integers(index)?.[0])
   if (start === undefined || limit === undefined || step === undefined) return [{ type, shape: [null] }]
-  return [{ type, shape: [Math.max(0, Math.ceil((limit - start) / step))] }]
+  const shape = [Math.max(0, Math.ceil((limit - start) / step))]
+  const whole = type === 'int64' || type === 'int32'
+  if (!whole || countable(shape) === undefined) return [{ type, shape }]
+  return [{ type, shape, content: Array.from({ length: shape[0]! }, (_, index) => start + index * step) }]
 }
 
 const resize: InferRule = (context) => {
