@@ -5,7 +5,7 @@ import { preprocessingSchema } from '#shared/domain/preprocessing/index.ts'
 import { planGradients } from '#shared/domain/training/presets.ts'
 import { GraphBuilder } from '#trainer/graph/builder.ts'
 import { writeOnnx } from '#trainer/graph/onnx/index.ts'
-import { float32, scalar } from '#trainer/graph/tensor.ts'
+import { float32, int64s, scalar } from '#trainer/graph/tensor.ts'
 import { int } from '#trainer/graph/types.ts'
 import { openAdaptable } from '#trainer/loop/adaptable.ts'
 import { temporaryFolder } from '../helpers/folders.ts'
@@ -50,6 +50,18 @@ describe('whether the top of a backbone can learn', () => {
     await expect(open(modulo)).rejects.toMatchObject({
       ...{ code: 'operator-unsupported', message: expect.stringContaining('"Mod"') },
       remedy: expect.stringContaining('Quick'),
+    })
+  })
+
+  it('names what is for one picture at a time, and how to export it for several', async () => {
+    const first = backboneWith((b, x) => {
+      const one = b.node('Gather', [x, b.constant('first', int64s([0]))], { axis: int(0) })
+      return b.node('Concat', [x, b.node('Relu', [one])], { axis: int(1) }, 'joins')
+    })
+    await expect(open(first)).rejects.toMatchObject({
+      code: 'backbone-unsupported',
+      message: expect.stringMatching(/fixed number of pictures at a time \("joins" \(Concat\)/),
+      remedy: expect.stringMatching(/dynamic_axes.*Quick/),
     })
   })
 

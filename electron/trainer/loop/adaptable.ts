@@ -4,7 +4,7 @@ import { KestrelError, toKestrelError } from '#shared/errors/index.ts'
 import { createOptimiser } from '../autodiff/optimisers/index.ts'
 import { trainingStep } from '../autodiff/step.ts'
 import { readOnnx } from '../graph/onnx/index.ts'
-import { openReshapes, requireOpenBatch } from '../graph/open-batch.ts'
+import { openBatch, requireOpenBatch } from '../graph/open-batch.ts'
 import { upgradeOpset } from '../graph/upgrade.ts'
 import { findBlocks } from '../models/blocks.ts'
 import { attachHead, splitAt } from '../models/fine-tune.ts'
@@ -34,7 +34,7 @@ export async function openAdaptable({
   const { fitting } = gradients
   try {
     // Backbones that were taken in by an earlier Kestrel may still have them closed.
-    const whole = openReshapes(upgradeOpset(readOnnx(bytes)), 1)
+    const whole = openBatch(upgradeOpset(readOnnx(bytes)), 1)
     requireOpenBatch(whole)
     // A small backbone may have fewer blocks than the preset wants: then all of them learn.
     const learned = Math.min(gradients.topBlocks, findBlocks(whole).length)
@@ -58,14 +58,16 @@ export async function openAdaptable({
 
 /** Says of any reason what to do: the network can still be used as it is. */
 function refusal(error: unknown): KestrelError {
-  const { code, message } = toKestrelError(error)
+  const { code, message, remedy } = toKestrelError(error)
   const isWorded = code === 'operator-unsupported' || code === 'backbone-unsupported'
   return new KestrelError(
     isWorded ? code : 'backbone-unsupported',
     isWorded ? message : 'The last blocks of this network cannot learn.',
     {
       kept: 'Pictures, labels and earlier models are unchanged.',
-      remedy: 'Train with Quick, which uses the network as it is, or choose another network.',
+      remedy: remedy?.includes('Quick')
+        ? remedy
+        : 'Train with Quick, which uses the network as it is, or choose another network.',
       cause: error,
     },
   )

@@ -3,7 +3,7 @@ import type { Preprocessing } from '#shared/domain/preprocessing/definition.ts'
 import { KestrelError } from '#shared/errors/index.ts'
 import { prune, usedBy } from '../graph/edit.ts'
 import { inferShapes } from '../graph/infer/index.ts'
-import { openReshapes } from '../graph/open-batch.ts'
+import { openBatch } from '../graph/open-batch.ts'
 import { liftConstants } from '../graph/optimise.ts'
 import type { Dimension, Graph } from '../graph/types.ts'
 import { saidBy } from './classifier-metadata.ts'
@@ -110,7 +110,7 @@ export function fixInput(graph: Graph, defaultSize: number = usualSizes[0]): Pic
   const open = { ...graph, inputs: [{ ...input, shape }] }
   const [batch] = input.shape
   return {
-    graph: typeof batch === 'number' && batch > 0 ? openReshapes(open, batch) : open,
+    graph: typeof batch === 'number' && batch > 0 ? openBatch(open, batch) : open,
     ...{ width, height, channelsLast },
   }
 }

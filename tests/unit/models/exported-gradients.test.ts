@@ -64,51 +64,45 @@ function squared(tail: Graph): Graph {
   return b.build()
 }
 
-describe.each(Object.entries(cases).filter(([name]) => !name.endsWith('for-one')))(
-  'a network from PyTorch: %s',
-  (name, golden) => {
-    const file = readFileSync(fixture(`${name}.onnx`))
-    const backbone = backboneOf({ format: 'onnx', graph: readOnnx(file) }).graph
-    const depth = splitAt(backbone, 0).blocks.length
+describe.each(Object.entries(cases))('a network from PyTorch: %s', (name, golden) => {
+  const file = readFileSync(fixture(`${name}.onnx`))
+  const backbone = backboneOf({ format: 'onnx', graph: readOnnx(file) }).graph
+  const depth = splitAt(backbone, 0).blocks.length
 
-    test('takes several pictures at a time, and gives for each what it gives for it alone', async () => {
-      expect(() => requireOpenBatch(backbone)).not.toThrow()
-      const together = await runGraph(backbone, pictures, shape)
-      const length = together.data.length / 2
-      for (const at of [0, 1]) {
-        const one = pictures.slice((at * pictures.length) / 2, ((at + 1) * pictures.length) / 2)
-        const alone = await runGraph(backbone, one, [1, ...shape.slice(1)])
-        expect(
-          largestDifference(together.data.slice(at * length, (at + 1) * length), alone.data),
-        ).toBeLessThan(1e-5)
-      }
-    })
+  test('takes several pictures at a time, and gives for each what it gives for it alone', async () => {
+    expect(() => requireOpenBatch(backbone)).not.toThrow()
+    const together = await runGraph(backbone, pictures, shape)
+    const length = together.data.length / 2
+    for (const at of [0, 1]) {
+      const one = pictures.slice((at * pictures.length) / 2, ((at + 1) * pictures.length) / 2)
+      const alone = await runGraph(backbone, one, [1, ...shape.slice(1)])
+      expect(largestDifference(together.data.slice(at * length, (at + 1) * length), alone.data)).toBeLessThan(
+        1e-5,
+      )
+    }
+  })
 
-    test.each(Array.from({ length: depth }, (_, index) => index + 1))(
-      'has the gradients of autograd when %i of its blocks learn',
-      async (keepTop) => {
-        const { trunk, tail, boundary } = splitAt(backbone, keepTop)
-        for (const part of [trunk, tail.graph]) validate(part)
-        const learned = tail.parameters.map((each) => each.name)
-        if (keepTop === depth) expect(learned.toSorted()).toEqual(Object.keys(golden.gradients).toSorted())
-        for (const [engine, tolerance] of [
-          [referenceEngine, 2e-5],
-          [onnx, 2e-4],
-        ] as const) {
-          const middle = await run(engine, bindBatch(trunk, 2), real(engine, shape, pictures))
-          const graph = withGradients(squared(tail.graph), { loss: 'loss', values: learned })
-          const found = await run(engine, graph, real(engine, [2, ...boundary], numbers(middle['boundary']!)))
-          expect(numbers(found['loss']!)[0]).toBeCloseTo(golden.loss, 5)
-          for (const parameter of learned) {
-            const [gradient, wanted] = [
-              numbers(found[gradientName(parameter)]!),
-              golden.gradients[parameter]!,
-            ]
-            const largest = Math.max(...wanted.map(Math.abs), 1e-4)
-            expect(largestDifference(gradient, wanted) / largest, parameter).toBeLessThan(tolerance)
-          }
+  test.each(Array.from({ length: depth }, (_, index) => index + 1))(
+    'has the gradients of autograd when %i of its blocks learn',
+    async (keepTop) => {
+      const { trunk, tail, boundary } = splitAt(backbone, keepTop)
+      for (const part of [trunk, tail.graph]) validate(part)
+      const learned = tail.parameters.map((each) => each.name)
+      if (keepTop === depth) expect(learned.toSorted()).toEqual(Object.keys(golden.gradients).toSorted())
+      for (const [engine, tolerance] of [
+        [referenceEngine, 2e-5],
+        [onnx, 2e-4],
+      ] as const) {
+        const middle = await run(engine, bindBatch(trunk, 2), real(engine, shape, pictures))
+        const graph = withGradients(squared(tail.graph), { loss: 'loss', values: learned })
+        const found = await run(engine, graph, real(engine, [2, ...boundary], numbers(middle['boundary']!)))
+        expect(numbers(found['loss']!)[0]).toBeCloseTo(golden.loss, 5)
+        for (const parameter of learned) {
+          const [gradient, wanted] = [numbers(found[gradientName(parameter)]!), golden.gradients[parameter]!]
+          const largest = Math.max(...wanted.map(Math.abs), 1e-4)
+          expect(largestDifference(gradient, wanted) / largest, parameter).toBeLessThan(tolerance)
         }
-      },
-    )
-  },
-)
+      }
+    },
+  )
+})
