@@ -65,6 +65,38 @@ describe('whether the top of a backbone can learn', () => {
     })
   })
 
+  it('names the node whose sizes are known only when the network runs', async () => {
+    const computed = backboneWith((b, x) => {
+      const sizes = b.node('Cast', [b.node('ReduceMax', [x], { keepdims: int(0) })], { to: int(7) })
+      const target = b.node(
+        'Concat',
+        [
+          ...[b.constant('batch', int64s([-1])), b.constant('channels', int64s([3]))],
+          b.node('Unsqueeze', [sizes, b.constant('axes', int64s([0]))]),
+          b.constant('rows', int64s([1])),
+        ],
+        { axis: int(0) },
+      )
+      return b.node('Relu', [b.node('Reshape', [x, target], {}, 'places')])
+    })
+    await expect(open(computed)).rejects.toMatchObject({
+      code: 'operator-unsupported',
+      message: expect.stringMatching(/"Reshape" \("places"\).*known only when it runs/),
+      remedy: expect.stringContaining('Quick'),
+    })
+  })
+
+  it('says what does not fit together', async () => {
+    const damaged = backboneWith((b, x) =>
+      b.node('Conv', [x, b.constant('kernel', float32([3, 4, 1, 1], new Float32Array(12)))], {}, 'wide'),
+    )
+    await expect(open(damaged)).rejects.toMatchObject({
+      code: 'backbone-damaged',
+      message: expect.stringMatching(/does not fit together at "wide"/),
+      remedy: expect.stringContaining('Quick'),
+    })
+  })
+
   it('says so where no layer could learn', async () => {
     const nothing = backboneWith((b, x) => b.node('Relu', [x]), { learns: false })
     await expect(open(nothing)).rejects.toMatchObject({

@@ -16,7 +16,7 @@ export type GradientRule = (context: GradientContext) => (string | null | undefi
 
 /** What is known of the values of the forward graph before it runs. */
 export interface KnownValues {
-  /** @throws KestrelError `internal` where a size is not known. */
+  /** @throws KestrelError `operator-unsupported` where a size is not known. */
   shape(name: string): readonly number[]
   type(name: string): DataType | null
   /** Entries of a small integer value. */

@@ -19,7 +19,7 @@ import { gradientRules } from './rules/index.ts'
  * @param of a value with one element: the loss.
  * @param wrt names of any real values (inputs, constants, results of nodes).
  * @returns for each of `wrt` the value that holds ∂of/∂wrt, of the same shape; zeros where `of` does not depend on it.
- * @throws KestrelError `operator-unsupported` where a node on the way has no rule, `internal` where a shape is not known.
+ * @throws KestrelError `operator-unsupported` where a node on the way has no rule, or gives what is of unknown shape.
  */
 export function differentiate(
   builder: GraphBuilder,
@@ -105,8 +105,7 @@ function knownValues(
   return {
     shape(name) {
       const shape = values.get(name)?.shape
-      if (!shape?.every((size) => typeof size === 'number'))
-        throw new KestrelError('internal', `The shape of "${name}" is not known: no gradient can be written.`)
+      if (!shape?.every((size) => typeof size === 'number')) throw unknownSizes(name, nodes, values)
       return shape
     },
     type: (name) => values.get(name)?.type ?? null,
@@ -119,6 +118,30 @@ function knownValues(
       return graph.initialisers.get(name) ?? (node && constantValue(node))
     },
   }
+}
+
+/** The error for a value of unknown shape: names the node that it comes from. */
+function unknownSizes(
+  name: string,
+  nodes: readonly Node[],
+  values: ReadonlyMap<string, Inferred>,
+): KestrelError {
+  const isKnown = (each: string): boolean =>
+    each === '' || (values.get(each)?.shape?.every((size) => typeof size === 'number') ?? false)
+  const behind = new Set([name])
+  const unknown = nodes.toReversed().filter(({ inputs, outputs }) => {
+    if (!outputs.some((each) => behind.has(each))) return false
+    for (const each of inputs) behind.add(each)
+    return !outputs.every(isKnown)
+  })
+  const first = unknown.findLast(({ inputs }) => inputs.every(isKnown))
+  if (first === undefined)
+    return new KestrelError('internal', `The shape of "${name}" is not known: no gradient can be written.`)
+  return new KestrelError(
+    'operator-unsupported',
+    `This network uses "${first.op}" ("${first.name || first.outputs[0]}") with sizes that are known only when it runs, which Kestrel cannot train through.`,
+    { remedy: 'Use the network frozen, or choose another one.' },
+  )
 }
 
 function ruleFor(node: Node): GradientRule | undefined {

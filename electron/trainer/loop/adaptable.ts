@@ -56,13 +56,20 @@ export async function openAdaptable({
   }
 }
 
-/** Says of any reason what to do: the network can still be used as it is. */
+const worded: readonly KestrelError['code'][] = [
+  'operator-unsupported',
+  'backbone-unsupported',
+  'backbone-damaged',
+]
+
+/** Says of any reason what stands in the way and what to do: the network can still be used as it is. */
 function refusal(error: unknown): KestrelError {
   const { code, message, remedy } = toKestrelError(error)
-  const isWorded = code === 'operator-unsupported' || code === 'backbone-unsupported'
+  const isWorded = worded.includes(code)
+  const why = error instanceof KestrelError ? ` ${message}` : ''
   return new KestrelError(
     isWorded ? code : 'backbone-unsupported',
-    isWorded ? message : 'The last blocks of this network cannot learn.',
+    isWorded ? message : `The last blocks of this network cannot learn.${why}`,
     {
       kept: 'Pictures, labels and earlier models are unchanged.',
       remedy: remedy?.includes('Quick')
