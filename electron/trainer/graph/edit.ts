@@ -33,6 +33,14 @@ export function producers(graph: Graph): Map<string, Node> {
   return new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
 }
 
+/** Inputs, and all values that depend on one. */
+export function dependents(graph: Graph): Set<string> {
+  const found = new Set(graph.inputs.map(({ name }) => name))
+  for (const node of graph.nodes)
+    if (usedBy(node).some((name) => found.has(name))) for (const name of node.outputs) found.add(name)
+  return found
+}
+
 /** Leaves out everything the outputs do not need. Inputs of the graph stay. */
 export function prune(graph: Graph): Graph {
   const needed = new Set(graph.outputs.map((output) => output.name))

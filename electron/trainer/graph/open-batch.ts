@@ -1,6 +1,6 @@
 import { KestrelError } from '#shared/errors/index.ts'
 import { BATCH, batchAxes, batchPlace, mixesPictures, ordersOf, type Orders } from './batch-axis.ts'
-import { usedBy } from './edit.ts'
+import { dependents } from './edit.ts'
 import { elementwiseRules } from './infer/elementwise.ts'
 import { inferValues } from './infer/index.ts'
 import type { Inferred, Shape } from './infer/context.ts'
@@ -90,14 +90,6 @@ function placed(node: Node, known: Known, orders: Orders, fixed: number): number
 
 const isFixed = (shape: Shape | undefined): shape is readonly number[] =>
   shape?.every((size) => typeof size === 'number') ?? false
-
-/** Values that depend on the input. */
-function dependents(graph: Graph): Set<string> {
-  const found = new Set(graph.inputs.map(({ name }) => name))
-  for (const node of graph.nodes)
-    if (usedBy(node).some((name) => found.has(name))) for (const name of node.outputs) found.add(name)
-  return found
-}
 
 /** Changes nodes and writes down the constants that they then need. */
 class Pen {

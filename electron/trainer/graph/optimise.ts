@@ -1,19 +1,23 @@
 import { producers, prune, useCounts } from './edit.ts'
 import { constantValue } from './infer/index.ts'
+import { foldConstants } from './settle-shapes.ts'
 import { float32, numbers, scalar, tensor, toFloat32 } from './tensor.ts'
 import { trainingDomain } from './training-operators.ts'
 import { floatAttribute, intAttribute, ints, intsAttribute, stringAttribute } from './types.ts'
 import type { Graph, Node, Tensor } from './types.ts'
 
 /**
- * Rewrites a graph for inference, without changing what it computes: constants become initialisers, what does nothing
- * goes, batch normalisation is folded into the convolution before it, and zero padding into the convolution after it.
+ * Rewrites a graph for inference, without changing what it computes: constants become initialisers, small ones that are
+ * computed from them too, what does nothing goes, batch normalisation is folded into the convolution before it, and zero
+ * padding into the convolution after it.
  * The runtime's own optimiser finds less of this (padding) or does it each time a session starts (folding).
  */
 export function optimiseForInference(graph: Graph): Graph {
   return prune(
     guardPoolPadding(
-      foldPadding(foldBatchNormalization(dropIdentities(widenConstants(liftConstants(graph))))),
+      foldPadding(
+        foldBatchNormalization(dropIdentities(foldConstants(widenConstants(liftConstants(graph))))),
+      ),
     ),
   )
 }

@@ -1,4 +1,4 @@
-import { prune } from './edit.ts'
+import { dependents, prune } from './edit.ts'
 import { inferValues } from './infer/index.ts'
 import { countable } from './infer/content.ts'
 import type { Inferred } from './infer/context.ts'
@@ -11,8 +11,15 @@ import type { Graph, Tensor } from './types.ts'
  * Without such side ways a network can be cut where only its maps pass, and no gradient runs into them. What is not
  * known stays as it is.
  */
-export function settleShapes(graph: Graph): Graph {
-  const known = inferValues(graph)
+export const settleShapes = (graph: Graph): Graph => settle(graph, inferValues(graph))
+
+/** The same for what does not depend on the input at all: amounts of padding, say, that an exporter did not work out. */
+export function foldConstants(graph: Graph): Graph {
+  const depends = dependents(graph)
+  return settle(graph, new Map([...inferValues(graph)].filter(([name]) => !depends.has(name))))
+}
+
+function settle(graph: Graph, known: ReadonlyMap<string, Inferred>): Graph {
   const initialisers = new Map(graph.initialisers)
   const settled = (name: string, isTarget: boolean): string => {
     if (name === '' || graph.initialisers.has(name)) return name

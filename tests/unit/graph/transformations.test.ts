@@ -116,6 +116,29 @@ describe('rewriting for inference changes nothing', () => {
     await expectSame(graph, ['Sub', 'Pad', 'MaxPool'])
   })
 
+  test.each([
+    ['a max pooling', 'MaxPool'],
+    ['a convolution', 'Conv'],
+  ])('amounts of padding that an exporter left to be worked out are known before %s', async (_name, op) => {
+    const graph = sketch((b, input) => {
+      const negative = b.node('Sub', [input, b.constant('ten', scalar(10))])
+      // As PyTorch writes F.pad.
+      const four = b.node('ConstantOfShape', [b.constant('four', int64s([4]))], {
+        value: tensorAttribute(int64s([0])),
+      })
+      const pairs = b.node('Concat', [b.constant('pairs', int64s([1, 2, 1, 1])), four], { axis: int(0) })
+      const table = b.node('Reshape', [pairs, b.constant('two', int64s([-1, 2]))])
+      const bounds = [[-1], [-(2 ** 63)], [0], [-1]].map((each) => b.constant('bound', int64s(each)))
+      const turned = b.node('Transpose', [b.node('Slice', [table, ...bounds])], { perm: ints([1, 0]) })
+      const pads = b.node('Reshape', [turned, b.constant('flat', int64s([-1]))])
+      const padded = b.node('Pad', [negative, b.node('Cast', [pads], { to: int(7) })])
+      return op === 'Conv'
+        ? b.node('Conv', [padded, b.constant('w', weights([2, 3, 3, 3]))])
+        : b.node('MaxPool', [padded], { kernel_shape: ints([3, 3]), strides: ints([2, 2]) })
+    })
+    await expectSame(graph, op === 'Conv' ? ['Sub', 'Conv'] : ['Sub', 'Pad', 'MaxPool'])
+  })
+
   test('constants, identities and dropout are no work', async () => {
     const graph = sketch((b, input) => {
       const two = b.node('Constant', [], { value: tensorAttribute(scalar(2)) })
