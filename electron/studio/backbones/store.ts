@@ -8,7 +8,7 @@ import { backboneId } from './catalogue.ts'
 import { hashFile } from './hash-file.ts'
 
 /** Grows when the conversion to ONNX gives other numbers: what was prepared before is then prepared anew. */
-export const PREPARED_BY = 2
+export const PREPARED_BY = 3
 
 export const backboneInfoSchema = z.object({
   version: z.literal(1),
