@@ -336,7 +336,11 @@ describe('kestrel run with nothing but what comes with Kestrel', { timeout: 300_
     })
     expect(first.code).toBe(130)
     expect(first.stderr).toContain('what is finished is kept')
-    expect(errorSchema.parse(JSON.parse(first.stdout)).error.code).toBe('stopped')
+    // Of sixteen pictures an epoch may be over, and with it a model be there, by the time the trainer hears of it.
+    const answer: unknown = JSON.parse(first.stdout)
+    const withoutModel = errorSchema.safeParse(answer)
+    if (withoutModel.success) expect(withoutModel.data.error.code).toBe('stopped')
+    else expect(runResultSchema.parse(answer).stopped?.reason).toBe('asked')
     const again = await kestrel(args, { env })
     expect(again.code).toBe(0)
     expect(runResultSchema.parse(JSON.parse(again.stdout)).images.read).toBe(16)
