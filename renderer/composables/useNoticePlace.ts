@@ -8,13 +8,13 @@ import { useNotices } from '../app/notices.ts'
  */
 export function useNoticePlace(element: Readonly<Ref<HTMLElement | null>>): void {
   const notices = useNotices()
-  watch(
-    element,
-    (now, before) => {
-      if (before) notices.leave(before)
-      if (now) notices.offer(now)
-    },
-    { immediate: true },
-  )
-  onScopeDispose(() => element.value && notices.leave(element.value))
+  // Kept here: where the element and its component go at once, the reference is empty before anybody is told.
+  let offered: HTMLElement | null = null
+  function offer(now: HTMLElement | null): void {
+    if (offered) notices.leave(offered)
+    offered = now
+    if (now) notices.offer(now)
+  }
+  watch(element, offer, { immediate: true })
+  onScopeDispose(() => offer(null))
 }

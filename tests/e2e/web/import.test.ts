@@ -197,13 +197,21 @@ describe('drops', () => {
     await copyFile(sample[31]!, join(deep, 'deep.jpg'))
     await writeFile(join(root, 'plain', 'huge.jpg'), '')
     await truncate(join(root, 'plain', 'huge.jpg'), mostUploadBytes + 1)
-    let first = true
+    // A file goes after its folder was listed and before its turn: while four others are held on their way.
+    const held: string[] = []
+    let gone = ''
+    let removed: Promise<void> | null = null
+    const removeOne = async (): Promise<void> => {
+      await expect.poll(() => held.length, slow).toBe(4)
+      gone = ['0', '1', '2', '3', '4', '5'].map((name) => `${name}.jpg`).find((name) => !held.includes(name))!
+      await rm(join(root, 'plain', gone))
+    }
     await page.route('**/upload/*?path=*', async (route) => {
-      // A file goes while those before it are sent.
-      if (first) {
-        first = false
-        await rm(join(root, 'plain', '5.jpg'))
-      }
+      const path = new URL(route.request().url()).searchParams.get('path') ?? ''
+      if (removed === null && !path.includes('plain/')) return route.continue()
+      held.push(path.slice(path.lastIndexOf('/') + 1))
+      removed ??= removeOne()
+      await removed
       await route.continue()
     })
     await dropPaths(page, [root])
@@ -217,7 +225,7 @@ describe('drops', () => {
     for (const [file, reason] of [
       ['deep.jpg', 'is too long'],
       ['huge.jpg', 'larger than the 8 GB'],
-      ['5.jpg', 'It was gone'],
+      [gone, 'It was gone'],
     ] as const)
       await list.getByRole('row').filter({ hasText: file }).getByText(reason).waitFor()
     expect(await list.locator('tbody tr').count()).toBe(3)

@@ -179,6 +179,8 @@ export async function dropPaths(page: Page, paths: string[], at?: string): Promi
   const data = { items: [], files: paths, dragOperationsMask: 1 }
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
     await session.send('Input.dispatchDragEvent', { type, x, y, data })
+    // Until the page has said whether it takes the drag, a drop counts as none.
+    if (type !== 'drop') await page.evaluate(() => new Promise(requestAnimationFrame))
   }
   await session.detach()
 }
