@@ -1,12 +1,11 @@
-import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   expectAccessibleInBothThemes,
   goToStep,
-  inTheme,
   launchBrowser,
   startStudio,
+  takePictures,
   trySample,
 } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
@@ -28,16 +27,9 @@ afterAll(async () => {
   await browser?.close()
 })
 
-/** As pictures for the eye, where a folder is named. */
 async function look(name: string): Promise<void> {
-  const folder = process.env['KESTREL_TEST_PICTURES']
-  if (!folder) return
-  for (const theme of ['light', 'dark'] as const) {
-    await inTheme(page, theme)
-    await page.getByTestId('make-small').scrollIntoViewIfNeeded()
-    await page.screenshot({ path: join(folder, `make-small-${name}-${theme}.png`) })
-  }
-  await inTheme(page, 'light')
+  await page.getByTestId('make-small').scrollIntoViewIfNeeded()
+  await takePictures(page, `make-small-${name}`)
 }
 const goto = (step: string): Promise<void> => goToStep(page, step)
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { drawPictures } from '../../helpers/drawn-pictures.ts'
 import { withContents } from '../../helpers/folders.ts'
 import { tinyBackboneFolder, trainingStudio } from '../../helpers/training-studio.ts'
-import { expectAccessibleInBothThemes, goToStep, inTheme, launchBrowser, startStudio } from './studio.ts'
+import { expectAccessibleInBothThemes, goToStep, launchBrowser, startStudio, takePictures } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 /** Results of trainings that were made beforehand: six labels in two runs, and a hundred and twenty labels. */
@@ -58,16 +58,7 @@ async function openResults(name: string): Promise<void> {
   await goToStep(page, 'Results')
   await page.getByTestId('accuracy').waitFor()
 }
-/** What the window shows, where pictures of it are asked for. */
-async function keep(name: string): Promise<void> {
-  const folder = process.env['KESTREL_TEST_PICTURES']
-  if (!folder) return
-  for (const theme of ['light', 'dark'] as const) {
-    await inTheme(page, theme)
-    await page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
-  }
-  await inTheme(page, 'light')
-}
+const keep = (name: string): Promise<void> => takePictures(page, name)
 
 const gallery = () => page.getByTestId('gallery')
 const tiles = () => gallery().locator('.pictures li')

@@ -142,6 +142,17 @@ export async function inTheme(page: Page, theme: 'light' | 'dark'): Promise<void
   })
 }
 
+/** Pictures for the eye, in both themes, where KESTREL_TEST_PICTURES names a folder. @param name of the files, before the theme */
+export async function takePictures(page: Page, name: string): Promise<void> {
+  const folder = process.env['KESTREL_TEST_PICTURES']
+  if (!folder) return
+  for (const theme of ['light', 'dark'] as const) {
+    await inTheme(page, theme)
+    await page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
+  }
+  await inTheme(page, 'light')
+}
+
 /** What axe calls serious or critical, as lines; empty when all is well. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page })

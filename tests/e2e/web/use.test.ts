@@ -10,9 +10,9 @@ import {
   chooseFiles,
   expectAccessibleInBothThemes,
   goToStep,
-  inTheme,
   launchBrowser,
   startStudio,
+  takePictures,
   trySample,
 } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
@@ -47,15 +47,7 @@ async function look(name: string): Promise<void> {
   await expectAccessibleInBothThemes(page)
   await take(name)
 }
-async function take(name: string): Promise<void> {
-  const folder = process.env['KESTREL_TEST_PICTURES']
-  if (!folder) return
-  for (const theme of ['light', 'dark'] as const) {
-    await inTheme(page, theme)
-    await page.screenshot({ path: join(folder, `use-${name}-${theme}.png`) })
-  }
-  await inTheme(page, 'light')
-}
+const take = (name: string): Promise<void> => takePictures(page, `use-${name}`)
 
 const choose = (button: RegExp, paths: string | string[]): Promise<void> =>
   chooseFiles(page, () => page.getByRole('button', { name: button }).click(), paths)
