@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runResultSchema } from '../../../electron/cli/result.ts'
 import { copySample, kestrel } from '../../helpers/cli.ts'
-import { accessibilityProblems, inTheme, launchBrowser, startStudio } from './studio.ts'
+import { expectAccessibleInBothThemes, launchBrowser, startStudio } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 import { withContents } from '../../helpers/folders.ts'
 
@@ -67,10 +67,7 @@ describe('folds that could not be trained', () => {
       )
       .waitFor()
     await page.getByRole('cell', { name: '2 of 3 folds' }).waitFor()
-    for (const theme of ['light', 'dark'] as const) {
-      await inTheme(page, theme)
-      expect(await accessibilityProblems(page)).toEqual([])
-    }
+    await expectAccessibleInBothThemes(page)
   })
 
   test('are told where there is no other, so that validation pictures are not taken for all', async () => {

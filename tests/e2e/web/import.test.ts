@@ -6,10 +6,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { mostUploadBytes } from '#shared/contract/media.ts'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
 import {
-  accessibilityProblems,
   chooseFiles,
   dropPaths,
-  inTheme,
+  expectAccessible,
+  expectAccessibleInBothThemes,
   launchBrowser,
   startStudio,
 } from './studio.ts'
@@ -80,10 +80,7 @@ describe('the import dialog', () => {
       .getByText(/^5 pictures, /)
       .waitFor()
     await dialog().getByRole('group', { name: 'What you will get' }).getByText('tulip').waitFor()
-    for (const theme of ['light', 'dark'] as const) {
-      await inTheme(page, theme)
-      expect(await accessibilityProblems(page)).toEqual([])
-    }
+    await expectAccessibleInBothThemes(page)
     await dialog().getByRole('button', { name: 'Add 5 pictures' }).click()
     await expect.poll(() => labelCount('daisy'), slow).toBe(3)
     expect(await labelCount('tulip')).toBe(2)
@@ -277,7 +274,7 @@ test('what cannot be read is listed with its reason; twins are added once; the r
   await list.getByText('letter.jpg').waitFor()
   await list.getByText('empty.jpg').waitFor()
   expect(await list.locator('tbody tr').count()).toBe(2)
-  expect(await accessibilityProblems(page)).toEqual([])
+  await expectAccessible(page)
   await page.keyboard.press('Escape')
   // The way back to the list stays in the filters.
   await page.getByRole('button', { name: '2 files left out' }).waitFor()

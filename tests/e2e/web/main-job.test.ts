@@ -6,8 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
 import { sharedPath } from '../../helpers/shared.ts'
 import {
-  accessibilityProblems,
   chooseFiles,
+  expectAccessible,
+  expectAccessibleInBothThemes,
   goToStep,
   launchBrowser,
   startStudio,
@@ -37,14 +38,6 @@ const trained = (): Promise<void> =>
     .getByText(/Finished: \d+ % right/)
     .waitFor({ timeout: 200_000 })
 
-async function bothThemesAreAccessible(): Promise<void> {
-  for (const theme of ['light', 'dark']) {
-    await page.evaluate((name) => (document.documentElement.dataset['theme'] = name), theme)
-    expect(await accessibilityProblems(page), theme).toEqual([])
-  }
-  await page.evaluate(() => (document.documentElement.dataset['theme'] = 'light'))
-}
-
 beforeAll(async () => {
   browser = await launchBrowser()
   studio = await startStudio(browser)
@@ -72,14 +65,14 @@ describe('from training to taking the model away', () => {
   it('says how long it will take, trains with one press, and stays usable meanwhile', async () => {
     await goto('Train')
     await page.getByTestId('forecast').waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     await page.getByTestId('start-training').click()
     await page.getByTestId('running').waitFor()
     await goto('Pictures')
     await page.keyboard.press('ArrowRight')
     await goto('Train')
     await trained()
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
   })
 
   it('answers with a figure and its interval, and opens the pictures of a cell', async () => {
@@ -94,7 +87,7 @@ describe('from training to taking the model away', () => {
     await matrix.focus()
     await page.keyboard.press('Enter')
     await page.getByTestId('gallery').locator('img').first().waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
   })
 
   it('counts looks at test pictures and says them beside the figure', async () => {
@@ -128,12 +121,12 @@ describe('from training to taking the model away', () => {
       .getByTestId('compare')
       .getByText(/pictures were judged by both|got the same answer/)
       .waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
   })
 
   it('answers for a picture that is chosen, and takes the correction into the project', async () => {
     await goto('Use')
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     const [label] = await labels()
     const file = join(sample, label!.folder, label!.picture)
     await chooseFiles(page, () => page.getByRole('button', { name: /Choose pictures/ }).click(), file)
@@ -143,7 +136,7 @@ describe('from training to taking the model away', () => {
       .getByText(/\d+ ms/)
       .first()
       .waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     await page.keyboard.press('n')
     await page.getByRole('combobox', { name: 'What is it?' }).fill('something new')
     await page.keyboard.press('Enter')
@@ -171,7 +164,7 @@ describe('from training to taking the model away', () => {
     )
     const table = page.getByTestId('folder-table')
     await table.locator('tbody tr').first().waitFor({ timeout: 60_000 })
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       table.getByRole('link', { name: /CSV/ }).click(),
@@ -187,7 +180,7 @@ describe('from training to taking the model away', () => {
       .getByTestId('proof')
       .getByText(/(\d+) of \1 same answer/)
       .waitFor({ timeout: 120_000 })
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       card.getByRole('link', { name: /zip/ }).click(),
@@ -210,7 +203,7 @@ describe('from training to taking the model away', () => {
       .click()
     await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor()
     await page.getByText('ONNX Runtime').first().waitFor()
-    await bothThemesAreAccessible()
+    await expectAccessibleInBothThemes(page)
     const [download] = await Promise.all([
       page.waitForEvent('download'),
       page.getByTestId('diagnostics').click(),
@@ -218,7 +211,7 @@ describe('from training to taking the model away', () => {
     expect(download.suggestedFilename()).toMatch(/^kestrel-diagnostics.*\.zip$/)
     await page.keyboard.press('?')
     await page.getByRole('dialog', { name: 'Keys' }).waitFor()
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
     await page.keyboard.press('Escape')
   })
 })

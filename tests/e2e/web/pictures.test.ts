@@ -4,14 +4,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { resourcesFolder } from '#shared/util/app-folders.ts'
-import {
-  accessibilityProblems,
-  chooseFiles,
-  dropPaths,
-  inTheme,
-  launchBrowser,
-  startStudio,
-} from './studio.ts'
+import { chooseFiles, dropPaths, expectAccessible, inTheme, launchBrowser, startStudio } from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 import { withContents } from '../../helpers/folders.ts'
 
@@ -372,7 +365,7 @@ describe('labelling', () => {
       await page.keyboard.press('?')
       await page.getByRole('dialog').locator('.notice', { hasText: 'excluded' }).waitFor()
       expect(await hidden()).toEqual([])
-      expect(await accessibilityProblems(page)).toEqual([])
+      await expectAccessible(page)
       await page.keyboard.press('Escape')
       await page.getByRole('complementary').first().locator('.notice', { hasText: 'excluded' }).waitFor()
       await page.keyboard.press('Control+,')
@@ -575,27 +568,27 @@ describe.each(['light', 'dark'] as const)('for everyone, %s', (theme) => {
   test('grid, selection and inspector', async () => {
     await tile(0).click()
     await tile(2).click({ modifiers: ['Shift'] })
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
     await tile(0).click()
     await page.getByText('Came from').waitFor()
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
   })
   test('large view', async () => {
     await tile(0).click()
     await page.keyboard.press('Space')
     await page.getByText('Picture 1 of').waitFor()
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
     await page.keyboard.press('Escape')
   })
   test('typing a label, keys, menus', async () => {
     await tile(0).click()
     await page.keyboard.press('F2')
     await page.getByRole('combobox', { name: 'Which label?' }).waitFor()
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
     await page.keyboard.press('Escape')
     await page.keyboard.press('?')
     await page.getByRole('dialog', { name: 'Keys' }).waitFor()
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
     await page.keyboard.press('Escape')
   })
 })

@@ -2,7 +2,13 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { accessibilityProblems, inTheme, launchBrowser, startStudio } from './studio.ts'
+import {
+  expectAccessible,
+  expectAccessibleInBothThemes,
+  inTheme,
+  launchBrowser,
+  startStudio,
+} from './studio.ts'
 import type { RunningStudio } from './studio.ts'
 
 /** The first thing a person sees, and the way back to what they had. */
@@ -28,24 +34,18 @@ const card = (name: string) => page.getByRole('listitem').filter({ hasText: name
 describe('the start page', () => {
   test('says what to do when there is nothing yet', async () => {
     await page.getByText('Train in one press').waitFor()
-    for (const theme of ['light', 'dark'] as const) {
-      await inTheme(page, theme)
-      expect(await accessibilityProblems(page)).toEqual([])
-    }
+    await expectAccessibleInBothThemes(page)
   })
 
   test('makes a project, which waits for pictures', async () => {
     await page.getByRole('button', { name: 'New project' }).click()
     const dialog = page.getByRole('dialog', { name: 'New project' })
     await dialog.getByRole('textbox', { name: 'What is it about' }).fill('Moths of the garden')
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
     await dialog.getByRole('button', { name: 'Create' }).click()
     await page.getByText('Bring in some pictures').waitFor()
     expect(await page.title()).toBe('Moths of the garden · Kestrel Studio')
-    for (const theme of ['light', 'dark'] as const) {
-      await inTheme(page, theme)
-      expect(await accessibilityProblems(page)).toEqual([])
-    }
+    await expectAccessibleInBothThemes(page)
   })
 
   test('the project is renamed from its head', async () => {
@@ -73,10 +73,7 @@ describe('the start page', () => {
     await card('Night moths').waitFor()
     const sample = card('feather')
     await expect.poll(() => sample.locator('img').count(), { timeout: 15_000 }).toBe(6)
-    for (const theme of ['light', 'dark'] as const) {
-      await inTheme(page, theme)
-      expect(await accessibilityProblems(page)).toEqual([])
-    }
+    await expectAccessibleInBothThemes(page)
     await sample.getByRole('button').first().click()
     await page.locator('[data-index="0"][data-picture]').waitFor()
   })
@@ -108,7 +105,7 @@ describe('the start page', () => {
     await card('Lost one').getByText('Its folder is not there any more').waitFor()
     await page.goto(new URL(new URL(address).pathname, page.url()).href)
     await page.getByRole('heading', { name: 'The project could not be opened' }).waitFor()
-    expect(await accessibilityProblems(page)).toEqual([])
+    await expectAccessible(page)
     await page.getByRole('link', { name: 'Back to all projects' }).click()
     await card('feather').waitFor()
   })

@@ -11,7 +11,6 @@ import { rendererFolder } from '#shared/util/app-folders.ts'
 import { findBrowser } from '../../../scripts/lib/browser.ts'
 import { nodeFlags } from '../../../scripts/lib/node24.mjs'
 import { chromium } from 'playwright-core'
-import { expect } from 'vitest'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { withContents } from '../../helpers/folders.ts'
 
@@ -123,6 +122,7 @@ export async function startStudio(browser: Browser, settings: StudioSettings = {
       await context.close()
       await stop('SIGTERM')
       if (settings.home === undefined) await rm(home, withContents)
+      // In one line, which is what a summary of failures keeps.
       if (problems.length > 0) throw new Error(`the page reported errors:\n${problems.join('\n')}`)
     },
   }
@@ -132,13 +132,22 @@ export async function startStudio(browser: Browser, settings: StudioSettings = {
 export async function inTheme(page: Page, theme: 'light' | 'dark'): Promise<void> {
   await page.emulateMedia({ colorScheme: theme })
   await page.locator(`html[data-theme=${theme}]`).waitFor()
-  // Colours that are inherited come with the next frame, those that fade when they have faded.
+  await comesToRest(page)
+}
+
+/** Waits until no colour fades any more: half-way it is neither theme's. What inherits one fades after it. */
+async function comesToRest(page: Page): Promise<void> {
   await page.evaluate(async () => {
     const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
-    await frame()
-    await frame()
-    const fading = document.getAnimations().filter((each) => each instanceof CSSTransition)
-    await Promise.allSettled(fading.map(({ finished }) => finished))
+    for (;;) {
+      await frame()
+      await frame()
+      const fading = document
+        .getAnimations()
+        .filter((each) => each instanceof CSSTransition && /color|opacity/.test(each.transitionProperty))
+      if (fading.length === 0) return
+      await Promise.allSettled(fading.map(({ finished }) => finished))
+    }
   })
 }
 
@@ -153,8 +162,9 @@ export async function takePictures(page: Page, name: string): Promise<void> {
   await inTheme(page, 'light')
 }
 
-/** What axe calls serious or critical, as lines; empty when all is well. */
-export async function accessibilityProblems(page: Page): Promise<string[]> {
+/** Axe finds nothing serious or critical on the page as it is. @throws with each finding, and where it is */
+export async function expectAccessible(page: Page): Promise<void> {
+  await comesToRest(page)
   const { violations } = await new AxeBuilder({ page })
     .options({
       runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'],
@@ -162,13 +172,16 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
       rules: { 'label-content-name-mismatch': { enabled: true } },
     })
     .analyze()
-  return violations
+  const problems = violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, help, nodes }) =>
       nodes.map(
-        ({ target, failureSummary }) => `${id}: ${help}\n  ${target.join(' ')}\n  ${failureSummary ?? ''}`,
+        ({ target, failureSummary }) => `${id} (${help}) at ${target.join(' ')}: ${failureSummary ?? ''}`,
       ),
     )
+  const theme = await page.locator('html').getAttribute('data-theme')
+  // In one line, which is what a summary of failures keeps.
+  if (problems.length > 0) throw new Error(`${theme}: ${problems.join(' | ')}`.replace(/\s+/g, ' '))
 }
 
 /** Chooses a folder or files the way a person does: by the button that opens the system's dialog. */
@@ -200,7 +213,7 @@ export async function dropPaths(page: Page, paths: string[], at?: string): Promi
 export async function expectAccessibleInBothThemes(page: Page): Promise<void> {
   for (const theme of ['light', 'dark'] as const) {
     await inTheme(page, theme)
-    expect(await accessibilityProblems(page), theme).toEqual([])
+    await expectAccessible(page)
   }
   await inTheme(page, 'light')
 }
