@@ -1,5 +1,6 @@
 import { createRouter, createWebHistory } from 'vue-router'
 import type { RouteRecordRaw } from 'vue-router'
+import { useOpening } from '../composables/index.ts'
 import ProjectShell from './ProjectShell.vue'
 import NotFound from './NotFound.vue'
 import { steps } from './steps.ts'
@@ -20,6 +21,7 @@ const routes: RouteRecordRaw[] = [
     path: '/p/:projectId',
     name: 'project',
     component: ProjectShell,
+    beforeEnter: (to) => void useOpening().open(String(to.params['projectId'])),
     redirect: (to) => ({ name: 'pictures', params: to.params }),
     children: steps.map((step) => ({ path: step, name: step, component: stepViews[step] as never })),
   },

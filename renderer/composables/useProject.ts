@@ -3,6 +3,7 @@ import { computed } from 'vue'
 import { useRoute } from 'vue-router'
 import type { Label } from '#shared/contract/dataset.ts'
 import { queryKeys, useStudio } from '../client/index.ts'
+import { useOpening } from './useOpening.ts'
 
 /**
  * The project of the address, with its counts and labels. Cheap to use in many components: the queries are shared and
@@ -12,7 +13,8 @@ export function useProject() {
   const studio = useStudio()
   const route = useRoute('project')
   const projectId = computed(() => String(route.params.projectId ?? ''))
-  const enabled = computed(() => projectId.value !== '')
+  const opening = useOpening()
+  const enabled = computed(() => opening.isOpen(projectId.value))
 
   const project = useQuery({
     key: () => [...queryKeys.project(projectId.value)],

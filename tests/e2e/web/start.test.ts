@@ -78,6 +78,26 @@ describe('the start page', () => {
     await page.locator('[data-index="0"][data-picture]').waitFor()
   })
 
+  test('nothing is asked of a project before it is open, nor twice for the same pictures', async () => {
+    await page.locator('[data-picture].drawn').first().waitFor()
+    const { pathname } = new URL(page.url())
+    await studio.restart('SIGTERM')
+    await page.close()
+    page = await studio.open()
+    await card('feather').waitFor()
+    const refused: string[] = []
+    const thumbnails: string[] = []
+    page.on('response', (response) => response.status() >= 400 && refused.push(response.url()))
+    page.on('request', (request) => /\/thumbs\//.test(request.url()) && thumbnails.push(request.url()))
+    await page.goto(new URL(pathname, page.url()).href)
+    await page.locator('[data-picture].drawn').first().waitFor()
+    await page.getByRole('link', { name: /Train next/ }).waitFor()
+    await expect.poll(() => page.locator('[data-picture].waiting').count()).toBe(0)
+    expect(refused).toEqual([])
+    expect(thumbnails).toHaveLength(new Set(thumbnails).size)
+    expect(thumbnails.length).toBeGreaterThan(0)
+  })
+
   test('a project taken off the list stays on the disk', async () => {
     await toStart()
     await card('Night moths')
