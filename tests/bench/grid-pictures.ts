@@ -2,9 +2,11 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { createRandom } from '#shared/domain/random.ts'
+import { LOOK_BYTES } from '#shared/domain/same-shot.ts'
 import { composeStudio } from '#studio/compose.ts'
 import { createTrainerLauncher } from '#studio/parent-link.ts'
 import { openProjectDatabase } from '#studio/storage/database.ts'
+import { createLooksRepository } from '#studio/storage/looks-repository.ts'
 import { createPicturesRepository } from '#studio/storage/pictures-repository.ts'
 import { draw } from '../helpers/draw.ts'
 import { pictureRow } from '../helpers/picture-rows.ts'
@@ -84,10 +86,17 @@ export async function manyRows(home: string, folder: string, count: number): Pro
 
   const database = openProjectDatabase(place)
   const pictures = createPicturesRepository(database)
+  const looks = createLooksRepository(database)
   const files = pictures.firstFiles(count)
   database.transaction(() => {
-    for (let i = files.length; i < count; i++)
-      pictures.insert(pictureRow(i, { file: files[i % files.length] ?? '', labelId: null }))
+    const added: number[] = []
+    for (let i = files.length; i < count; i++) {
+      const id = pictures.insert(pictureRow(i, { file: files[i % files.length] ?? '', labelId: null }))
+      looks.add(id, new Uint8Array(LOOK_BYTES))
+      added.push(id)
+    }
+    // As an import leaves them: with nothing left for the studio to do behind the page's back.
+    looks.settle(added, [])
   })
   database.close()
   return projectId

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { HashIndex, MOST_BITS } from '#shared/domain/hash-index.ts'
 import { isSameShot, LOOK_BYTES, structureOf } from '#shared/domain/same-shot.ts'
 import type { Structure } from '#shared/domain/same-shot.ts'
@@ -53,16 +53,22 @@ export function createTwinFinder({ reader, log }: { reader: PictureReader; log: 
     while (!isClosed(project)) {
       const batch = looks.missing(last, MISSING_BATCH)
       if (batch.length === 0) break
+      const read: [number, Uint8Array][] = []
       for (const { id, file } of batch) {
         last = id
+        const began = performance.now()
         const pixels = await reader.readLook(originalPath(project.folder, file)).catch((error: unknown) => {
           log.warn('a picture has no look', error)
           return null
         })
         if (isClosed(project)) return
         // One that cannot be read is nobody's twin, and is not tried again.
-        looks.add(id, pixels ?? new Uint8Array(LOOK_BYTES))
+        read.push([id, pixels ?? new Uint8Array(LOOK_BYTES)])
+        // Nobody waits for it: whoever looks at the pictures meanwhile has the machine for as long as this had it.
+        await setTimeout(performance.now() - began)
       }
+      if (isClosed(project)) return
+      looks.addAll(read)
     }
     if (last > 0) await compare(project)
   }

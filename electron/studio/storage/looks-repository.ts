@@ -10,6 +10,10 @@ export function createLooksRepository({ sql, transaction }: ProjectDatabase) {
   const insert = sql.prepare<[number, Uint8Array]>(
     'INSERT INTO looks (picture_id, pixels) VALUES (?, ?) ON CONFLICT (picture_id) DO NOTHING',
   )
+  const insertIfThere = sql.prepare<[Uint8Array, number]>(
+    `INSERT INTO looks (picture_id, pixels) SELECT id, ? FROM pictures WHERE id = ?
+     ON CONFLICT (picture_id) DO NOTHING`,
+  )
   const find = sql.prepare<[number], Buffer>('SELECT pixels FROM looks WHERE picture_id = ?').pluck()
   const missing = sql.prepare<[number, number], { id: number; file: string }>(
     `SELECT p.id, p.file FROM pictures p LEFT JOIN looks l ON l.picture_id = p.id
@@ -33,6 +37,12 @@ export function createLooksRepository({ sql, transaction }: ProjectDatabase) {
     /** @param pixels uint8 `[32, 32]` */
     add(pictureId: number, pixels: Uint8Array): void {
       insert.run(pictureId, pixels)
+    },
+    /** In one write to the disk; pictures that have gone meanwhile are left out. */
+    addAll(looks: readonly (readonly [pictureId: number, pixels: Uint8Array])[]): void {
+      transaction(() => {
+        for (const [pictureId, pixels] of looks) insertIfThere.run(pixels, pictureId)
+      })
     },
     find: (pictureId: number): Uint8Array | undefined => find.get(pictureId),
     /** Pictures after an id that have none, by id; `file` as stored. */
