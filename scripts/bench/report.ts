@@ -74,7 +74,8 @@ function besideText({ value, unit, reference }: BenchResult): string {
   if (!reference) return ''
   const words = `${reference.name}: ${figure(reference.value, reference.unit)}`
   // A ratio beside the rate it was taken from is a ratio already.
-  return reference.unit === unit ? `${words} (× ${(value / reference.value).toFixed(2)})` : words
+  const comparable = reference.unit === unit && reference.value > 0
+  return comparable ? `${words} (× ${(value / reference.value).toFixed(2)})` : words
 }
 
 /** Three significant digits, never an exponent. */

@@ -15,7 +15,7 @@ const huge = 100_000
 const scrollSpeed = 4_000
 const scrollDistance = 5 * scrollSpeed
 const frameMs = 32
-const rounds = 3
+const rounds = 5
 const restMs = 1_000
 
 /**
@@ -70,6 +70,27 @@ async function importResults(
   ]
 }
 
+/** Each time in a studio that has just been started, whose start page a person has had before them for a moment. */
+async function openingResult(studio: RunningStudio, path: string): Promise<BenchResult> {
+  const took: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    await studio.restart('SIGTERM')
+    const page = await studio.open()
+    await page.waitForTimeout(restMs)
+    took.push(await firstPicture(page, new URL(path, page.url()).href))
+    await page.close()
+  }
+  const sorted = took.toSorted((a, b) => a - b)
+  return {
+    group,
+    name: 'First picture of a project of 100,000, from its address',
+    value: sorted[Math.floor(rounds / 2)]!,
+    unit: 'ms',
+    target: { atMost: 1_000 },
+    note: `median of ${rounds}, each in a studio just started: ${took.map((ms) => ms.toFixed(0)).join(', ')} ms`,
+  }
+}
+
 interface Turn {
   bare: ScrollTrace
   ours: ScrollTrace
@@ -84,18 +105,18 @@ function scrollResults(name: string, turns: readonly Turn[]): BenchResult[] {
   // Chosen by the bare page, which knows nothing of ours: the turns in which the machine was quietest.
   const quietest = Math.min(...turns.map(({ bare }) => late(bare)))
   const judged = turns.filter(({ bare }) => late(bare) === quietest)
-  const worst = judged.reduce((a, b) => (late(b.ours) > late(a.ours) ? b : a))
+  const median = judged.toSorted((a, b) => late(a.ours) - late(b.ours))[Math.floor(judged.length / 2)]!
   const each = turns.map(({ ours, bare }) => `${late(ours)}/${late(bare)}`).join(', ')
   const all = turns.flatMap(({ ours }) => ours.frames)
   return [
     {
       group,
       name: `Frames over ${frameMs} ms while scrolling ${name} pictures`,
-      value: late(worst.ours),
-      unit: `of ${worst.ours.frames.length}`,
+      value: late(median.ours),
+      unit: `of ${median.ours.frames.length}`,
       target: { atMost: 0 },
-      reference: { name: 'a bare page', value: quietest, unit: `of ${worst.bare.frames.length}` },
-      note: `${scrollSpeed} px/s; from ${restMs} ms after the page was opened; longest ${longest(worst.ours).toFixed(0)} ms; ours/bare turn about: ${each}; judged where the bare page had fewest`,
+      reference: { name: 'a bare page', value: quietest, unit: `of ${median.bare.frames.length}` },
+      note: `${scrollSpeed} px/s; from ${restMs} ms after the page was opened; longest ${longest(median.ours).toFixed(0)} ms; ours/bare turn about: ${each}; the median of those where the bare page had fewest`,
     },
     {
       group,
@@ -139,14 +160,6 @@ export const run: Bench = async ({ temporary, say }) => {
     const real = new URL(page.url()).pathname.split('/')[2] ?? ''
     results.push(...(await importResults(browser, studio, page, folder)))
 
-    say('opening 100,000 pictures')
-    results.push({
-      group,
-      name: 'First picture of a project of 100,000, from its address',
-      value: await firstPicture(page, place(many)),
-      unit: 'ms',
-      target: { atMost: 1_000 },
-    })
     const bare = await studio.context.newPage()
     await bare.setContent(barePage)
     const turns = { many: [] as Turn[], real: [] as Turn[] }
@@ -185,6 +198,10 @@ export const run: Bench = async ({ temporary, say }) => {
         unit: 'MB',
         target: { atMost: 400 },
       })
+    await page.close()
+    await bare.close()
+    say('opening 100,000 pictures')
+    results.push(await openingResult(studio, `/p/${many}/pictures`))
     return results
   } finally {
     await studio.close()
