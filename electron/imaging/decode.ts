@@ -9,6 +9,7 @@ import { turnUpright } from './orientation.ts'
 import { readBytes } from './read-bytes.ts'
 import { damaged, tooManyPixels } from './refusals.ts'
 import { openPicture, type Strictness } from './sharp.ts'
+import { decodeSmallJpeg, isSmallJpeg } from './small-jpeg.ts'
 import { requireFormat } from './sniff.ts'
 
 /** What shines through transparent pixels, 0–255. */
@@ -54,6 +55,8 @@ export async function decodeWithHeader(
     return { data, width: picture.width, height: picture.height, damaged: picture.damaged }
   }
   if (header.format === 'heic') return decodeHeicToRgb(bytes, background)
+  const small = await decodeSmall(bytes, header)
+  if (small !== null) return { ...small, damaged: false }
   const decoded = await tolerantly((strictness) => decodeByLibvips(bytes, header, background, strictness))
   if (header.turnedBy !== 'us') return decoded
   return {
@@ -83,6 +86,18 @@ export async function tolerantly<T extends object>(
   }
 }
 
+/** @returns null where libvips is needed, or faster */
+async function decodeSmall(bytes: Uint8Array, header: PictureHeader): Promise<RgbPicture | null> {
+  const matrix = matrixWorth(header)
+  const here = header.conversion === 'none' || matrix !== null
+  if (!here || !isSmallJpeg(header, bytes)) return null
+  const stored = await decodeSmallJpeg(bytes, header)
+  if (stored === null) return null
+  const rgb = threeChannels(stored.data, stored.channels)
+  if (matrix) applyMatrixProfile(rgb, matrix)
+  return turnUpright(rgb, header.width, header.height, 3, header.orientation)
+}
+
 async function decodeByLibvips(
   bytes: Uint8Array,
   header: PictureHeader,
@@ -90,7 +105,7 @@ async function decodeByLibvips(
   strictness: Strictness,
 ): Promise<RgbPicture> {
   const matrix = matrixWorth(header)
-  let pipeline = openPicture(bytes, header, strictness, !header.ignoreProfile && matrix === null)
+  let pipeline = openPicture(bytes, header, strictness, header.conversion !== 'none' && matrix === null)
   if (header.hasAlpha) {
     const [r, g, b] = background
     pipeline = pipeline.flatten({ background: { r, g, b } })
@@ -107,8 +122,8 @@ async function decodeByLibvips(
 /** Above so many pixels, setting libvips' conversion up takes less time than it saves on its own thread. */
 const FEW_PIXELS = 1_000_000
 
-const matrixWorth = ({ matrix, hasAlpha, width, height }: PictureHeader): MatrixProfile | null =>
-  hasAlpha || width * height > FEW_PIXELS ? null : matrix
+const matrixWorth = ({ conversion, hasAlpha, width, height }: PictureHeader): MatrixProfile | null =>
+  hasAlpha || width * height > FEW_PIXELS || typeof conversion === 'string' ? null : conversion
 
 /** Grey, grey + alpha and RGBA to RGB, where the pipeline did not do it. */
 function threeChannels(data: Uint8Array, channels: number): Uint8Array {

@@ -2,7 +2,6 @@ import { readBmpHeader } from './bmp.ts'
 import { conversionOf, type ColourConversion } from './colour-profile.ts'
 import { probeHeic } from './heic.ts'
 import { readPlainJpegHeader } from './jpeg-header.ts'
-import type { MatrixProfile } from './matrix-profile.ts'
 import { readExif, readXmpOrientation, swapsSides, type Orientation } from './orientation.ts'
 import { checkSize, damaged } from './refusals.ts'
 import { openEncoded } from './sharp.ts'
@@ -19,10 +18,8 @@ export interface PictureHeader {
   /** Who turns the picture upright: nobody has to, libvips by EXIF, or we by XMP, which libvips does not know. */
   turnedBy: 'nobody' | 'libvips' | 'us'
   hasAlpha: boolean
-  /** The colour profile in the file, if any, says sRGB and is not worth applying. */
-  ignoreProfile: boolean
-  /** The same profile as a matrix, which gives the pixels that libvips gives. */
-  matrix: MatrixProfile | null
+  /** How the colours that are stored become sRGB: they are; by libvips; or by a matrix, which gives what libvips gives. */
+  conversion: ColourConversion
   /** Printing colours, which browsers show wrongly or not at all. */
   cmyk: boolean
   exifBroken: boolean
@@ -56,8 +53,7 @@ async function plainJpegHeader(bytes: Uint8Array): Promise<PictureHeader | null>
   return {
     ...{ format: 'jpeg', width, height, orientation, hasAlpha: false, cmyk: false, exifBroken },
     turnedBy: orientation === 1 ? 'nobody' : 'libvips',
-    ignoreProfile: profile !== null && conversion === 'none',
-    matrix: typeof conversion === 'string' ? null : conversion,
+    conversion,
     lean: true,
   }
 }
@@ -69,15 +65,15 @@ async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise
     cmyk: false,
     exifBroken: false,
     lean: false,
-    matrix: null,
+    conversion: 'none',
   } as const
   if (format === 'bmp') {
     const { width, height, hasAlpha } = readBmpHeader(bytes)
-    return { format, width, height, hasAlpha, ignoreProfile: false, ...upright }
+    return { format, width, height, hasAlpha, ...upright }
   }
   if (format === 'heic') {
     const { width, height } = await probeHeic(bytes)
-    return { format, width, height, hasAlpha: false, ignoreProfile: false, ...upright }
+    return { format, width, height, hasAlpha: false, ...upright }
   }
   const claimed = claimedSize(bytes, format)
   if (claimed !== null) checkSize(claimed.width, claimed.height)
@@ -104,8 +100,7 @@ async function thoroughHeader(bytes: Uint8Array, format: PictureFormat): Promise
     orientation,
     turnedBy: orientation === 1 ? 'nobody' : byExif !== null ? 'libvips' : 'us',
     hasAlpha: metadata.hasAlpha,
-    ignoreProfile: conversion === 'none',
-    matrix: typeof conversion === 'string' ? null : conversion,
+    conversion,
     cmyk: metadata.space === 'cmyk',
     exifBroken: exif?.broken ?? false,
     lean: false,

@@ -37,15 +37,18 @@ export async function renderSmall(
   }
   return tolerantly(async (strictness) => {
     // Shrunk before the colours change: nothing to the eye.
-    const byLibvips = !header.ignoreProfile && header.matrix === null
-    const { data, info } = await fitInto(openPicture(bytes, header, strictness, byLibvips), edge)
+    const { conversion } = header
+    const { data, info } = await fitInto(
+      openPicture(bytes, header, strictness, conversion === 'libvips'),
+      edge,
+    )
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
     const size = { width: info.width, height: info.height }
     if (info.channels === 4) return { data: flatten(data, white), ...size, alpha: meanAlpha(data) }
     if (info.channels !== 3) return { data: fromGrey(data, info.channels), ...size, alpha: 1 }
-    if (header.matrix) applyMatrixProfile(data, header.matrix)
+    if (typeof conversion !== 'string') applyMatrixProfile(data, conversion)
     return { data, ...size, alpha: 1 }
   })
 }

@@ -1,0 +1,71 @@
+import { createRequire } from 'node:module'
+import type { PictureHeader } from './header.ts'
+
+/**
+ * Small JPEGs without libvips, which takes longer to be set up than they take to decode. libjpeg-turbo, as WebAssembly,
+ * gives the same pixels as the one in libvips: both use its exact integer transform and its smooth upsampling.
+ */
+interface Decoder {
+  /** Where the file goes; good until the next call. */
+  getEncodedBuffer(bytes: number): Uint8Array
+  /** @throws whatever the decoder complains about, warnings too */
+  decode(): void
+  getFrameInfo(): { width: number; height: number; componentCount: number }
+  /** uint8 `[height, width, components]`; good until the next call. */
+  getDecodedBuffer(): Uint8ClampedArray
+}
+interface Turbo {
+  JPEGDecoder: new () => Decoder
+}
+
+export interface StoredPixels {
+  /** uint8 `[height, width, channels]`, not turned */
+  data: Uint8Array
+  /** 1: grey, 3: RGB */
+  channels: number
+}
+
+/** Above, libvips' native code saves more than it takes to be set up. */
+const MOST_PIXELS = 200_000
+/** Of a file with so few pixels; many more are many scans, which would keep this thread for long. */
+const MOST_BYTES = 1_000_000
+/** What a damaged file held of the decoder's memory stays held, a few KB each. */
+const MOST_COMPLAINTS = 256
+
+let opening: Promise<Decoder> | null = null
+let complaints = 0
+
+async function open(): Promise<Decoder> {
+  const load = createRequire(import.meta.url)(
+    '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs',
+  ) as () => Promise<Turbo>
+  const { JPEGDecoder } = await load()
+  return new JPEGDecoder()
+}
+
+/** Whether `decodeSmallJpeg` is the faster way. Colours are those that are stored: a profile is the caller's. */
+export const isSmallJpeg = ({ format, lean, width, height }: PictureHeader, bytes: Uint8Array): boolean =>
+  format === 'jpeg' && lean && width * height <= MOST_PIXELS && bytes.length <= MOST_BYTES
+
+/** @returns null when the decoder complains, or is not there: libvips then says what can be had of the file */
+export async function decodeSmallJpeg(
+  bytes: Uint8Array,
+  header: PictureHeader,
+): Promise<StoredPixels | null> {
+  const decoder = await (opening ??= open()).catch(() => null)
+  if (decoder === null) return null
+  const { width, height } = header
+  try {
+    decoder.getEncodedBuffer(bytes.length).set(bytes)
+    decoder.decode()
+    const frame = decoder.getFrameInfo()
+    if (frame.width !== width || frame.height !== height) return null
+    const { buffer, byteOffset, byteLength } = decoder.getDecodedBuffer()
+    const data = new Uint8Array(buffer, byteOffset, byteLength).slice()
+    return { data, channels: frame.componentCount }
+  } catch {
+    complaints += 1
+    if (complaints % MOST_COMPLAINTS === 0) opening = null
+    return null
+  }
+}
