@@ -1,3 +1,4 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { KestrelError, toKestrelError } from '#shared/errors/index.ts'
 import { limits } from './limits.ts'
@@ -16,25 +17,80 @@ export async function readBytes(path: string): Promise<Uint8Array> {
       await file.close()
     }
   } catch (error) {
-    const known = toKestrelError(error)
-    if (known.code !== 'internal') throw known
-    throw new KestrelError('file-unreadable', 'The file could not be read from its disk.', {
-      remedy: 'Check the disk or the network drive and try again.',
-      cause: error,
-    })
+    throw worded(error)
   }
+}
+
+/** A disk that takes longer is asked through the thread pool: several files are then on their way at once. */
+const AT_ONCE_MS = 2
+/** Files until it is tried again. */
+const PATIENCE = 64
+/** Files of this thread that are still to be asked for through the pool. */
+let patient = 0
+
+/**
+ * The same for a thread of its own that has nothing better to do than wait, as long as the disk answers at once: on the
+ * way through the thread pool a small file takes as long as half of its decoding.
+ * @throws KestrelError as `readBytes`
+ */
+export async function readBytesInThread(path: string): Promise<Uint8Array> {
+  if (patient > 0) {
+    patient -= 1
+    return readBytes(path)
+  }
+  const began = performance.now()
+  try {
+    return readAllNow(path)
+  } catch (error) {
+    throw worded(error)
+  } finally {
+    if (performance.now() - began > AT_ONCE_MS) patient = PATIENCE
+  }
+}
+
+function worded(error: unknown): KestrelError {
+  const known = toKestrelError(error)
+  if (known.code !== 'internal') return known
+  return new KestrelError('file-unreadable', 'The file could not be read from its disk.', {
+    remedy: 'Check the disk or the network drive and try again.',
+    cause: error,
+  })
 }
 
 async function readAll(file: FileHandle): Promise<Uint8Array> {
   const { size } = await file.stat()
-  if (size > limits.fileBytes) throw tooManyBytes(size)
-  const bytes = new Uint8Array(size)
+  const bytes = roomFor(size)
   let filled = 0
   while (filled < size) {
     const { bytesRead } = await file.read(bytes, filled, size - filled, filled)
-    // Shorter than a moment ago: somebody is writing it. What is there is judged like any other content.
     if (bytesRead === 0) break
     filled += bytesRead
   }
-  return filled === size ? bytes : bytes.subarray(0, filled)
+  return whatIsThere(bytes, filled)
 }
+
+function readAllNow(path: string): Uint8Array {
+  const file = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(file)
+    const bytes = roomFor(size)
+    let filled = 0
+    while (filled < size) {
+      const count = readSync(file, bytes, filled, size - filled, filled)
+      if (count === 0) break
+      filled += count
+    }
+    return whatIsThere(bytes, filled)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function roomFor(size: number): Uint8Array {
+  if (size > limits.fileBytes) throw tooManyBytes(size)
+  return new Uint8Array(size)
+}
+
+/** Shorter than a moment ago: somebody is writing it. What is there is judged like any other content. */
+const whatIsThere = (bytes: Uint8Array, filled: number): Uint8Array =>
+  filled === bytes.length ? bytes : bytes.subarray(0, filled)

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { decodeToRgb } from '#imaging/decode.ts'
 import { preprocessFile, resizeFile } from '#imaging/prepare.ts'
+import { readBytesInThread } from '#imaging/read-bytes.ts'
 import { networkInputLength, partOf } from '#shared/domain/preprocessing/index.ts'
 import { KestrelError, toWire } from '#shared/errors/index.ts'
 import type { OnnxSession } from '../engines/onnx/session.ts'
@@ -11,9 +12,9 @@ import { networkWorkerDataSchema } from './network-messages.ts'
 import type { FromNetworkWorker, PictureSource, ToNetworkWorker } from './network-messages.ts'
 
 /**
- * One core's worth of the way from picture files to a network's output. Decoding happens in the process's thread pool
- * while this thread runs the network on an earlier picture, so both are always at work; as many pictures are decoded
- * ahead as the pool hands out, no more.
+ * One core's worth of the way from picture files to a network's output. Small pictures are read and decoded here, larger
+ * ones in the process's thread pool while this thread runs the network on an earlier picture, so both are always at work;
+ * as many pictures are decoded ahead as the pool hands out, no more.
  */
 const { onnxPath, tfjsPath, preprocessing, threads } = networkWorkerDataSchema.parse(workerData)
 const port = parentPort
@@ -41,8 +42,9 @@ const [input, output] = [session?.inputs[0], session?.outputs[0]]
 const spare: Float32Array[] = []
 
 async function readInput({ path, region }: PictureSource): Promise<Tensor> {
+  const file = await readBytesInThread(path)
   if (input?.type === 'uint8') {
-    const whole = await decodeToRgb(path, { background: preprocessing.background })
+    const whole = await decodeToRgb(file, { background: preprocessing.background })
     const { data, width, height } = region ? partOf(whole, region) : whole
     return tensor('uint8', [height, width, 3], data)
   }
@@ -50,14 +52,18 @@ async function readInput({ path, region }: PictureSource): Promise<Tensor> {
   const target = spare.pop() ?? new Float32Array(networkInputLength(preprocessing))
   return float32(
     [1, 3, height, width],
-    await preprocessFile(path, preprocessing, { target, offset: 0 }, region),
+    await preprocessFile(file, preprocessing, { target, offset: 0 }, region),
   )
 }
 
 async function answer(source: PictureSource): Promise<Float32Array> {
   if (classifier) {
     const { width, height } = preprocessing.size
-    return classifier.answer(await resizeFile(source.path, preprocessing), width, height)
+    return classifier.answer(
+      await resizeFile(await readBytesInThread(source.path), preprocessing),
+      width,
+      height,
+    )
   }
   const picture = await readInput(source)
   if (!session || !input || !output) return picture.data as Float32Array
