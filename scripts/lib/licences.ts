@@ -20,6 +20,29 @@ function packageFolder(moduleId: string, root: string): string | null {
   return `${path.slice(root.length + 1, at)}${at > root.length ? '/' : ''}node_modules/${name}`
 }
 
+/** What is compiled into a package whose own files do not say so, in the words its authors ask for. */
+const compiledIn: Record<string, string> = {
+  '@cornerstonejs/codec-libjpeg-turbo-8bit': `libjpeg-turbo, compiled to WebAssembly.
+Copyright (C) 1991-2026 The libjpeg-turbo Project and many others.
+This software is based in part on the work of the Independent JPEG Group.
+
+Redistribution and use in source and binary forms, with or without modification, are permitted provided that the following
+conditions are met:
+- Redistributions of source code must retain the above copyright notice, this list of conditions and the following
+  disclaimer.
+- Redistributions in binary form must reproduce the above copyright notice, this list of conditions and the following
+  disclaimer in the documentation and/or other materials provided with the distribution.
+- Neither the name of the libjpeg-turbo Project nor the names of its contributors may be used to endorse or promote products
+  derived from this software without specific prior written permission.
+THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS IS", AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING,
+BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR PURPOSE ARE DISCLAIMED. IN NO
+EVENT SHALL THE COPYRIGHT HOLDERS OR CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL, EXEMPLARY, OR
+CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO, PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR
+TORT (INCLUDING NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS SOFTWARE, EVEN IF ADVISED OF THE
+POSSIBILITY OF SUCH DAMAGE.`,
+}
+
 function licenceText(folder: string): string {
   if (!existsSync(folder)) return '(not installed on the machine that built this)'
   const file = readdirSync(folder).find((name) => /^(licen[cs]e|copying)(\.|-|$)/i.test(name))
@@ -46,7 +69,8 @@ export function licences(root: string, moduleIds: Iterable<string>): string {
   const sections = [...shipped].sort().map((path) => {
     const entry = lock.packages[path] ?? {}
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)
-    return `${name} ${entry.version ?? ''} (${entry.license ?? 'licence not stated'})\n\n${licenceText(join(root, path))}`
+    const text = compiledIn[name] ?? licenceText(join(root, path))
+    return `${name} ${entry.version ?? ''} (${entry.license ?? 'licence not stated'})\n\n${text}`
   })
   return `Kestrel Studio is built with these packages.\n\n${sections.join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
 }
