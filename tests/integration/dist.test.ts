@@ -146,6 +146,18 @@ describe.skipIf(!packable)('the packaged app', () => {
     expect(loaded.filter((path) => !path.startsWith(beside))).toEqual([])
   })
 
+  it('has the decoder of small pictures, without which it would only be slower', () => {
+    const script = `
+      const { createRequire } = await import('node:module')
+      const load = createRequire(import.meta.url)('@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs')
+      console.log(typeof new (await load()).JPEGDecoder().decode)`
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+      cwd: join(beside, 'out'),
+    })
+    expect([stdout.trim(), stderr]).toEqual(['function', ''])
+  })
+
   it('trains and exports on its own: nothing it needs is left in the project', () => {
     const folder = join(work, 'pictures')
     for (const label of ['leaf', 'shell'])
