@@ -6,7 +6,7 @@ import { onnxEngine } from '#trainer/engines/onnx/engine.ts'
 import { referenceEngine } from '#trainer/engines/reference/engine.ts'
 import { GraphBuilder } from '#trainer/graph/builder.ts'
 import { inferShapes } from '#trainer/graph/infer/index.ts'
-import { elementCount, float32, numbers } from '#trainer/graph/tensor.ts'
+import { elementCount, float32, numbers, tensor } from '#trainer/graph/tensor.ts'
 import type { Attributes, Graph, Tensor } from '#trainer/graph/types.ts'
 
 /** One operator with what it is given. */
@@ -137,3 +137,20 @@ export const anyBroadcast = (shape: readonly number[]): fc.Arbitrary<number[]> =
       fc.integer({ min: 0, max: shape.length }),
     )
     .map(([ones, lead]) => shape.map((size, axis) => (ones[axis] ? 1 : size)).slice(lead))
+
+/** A shape, and some of its axes (each once, negative ones among them). */
+export const shapeAndAxes = (rank: { min: number; max: number }): fc.Arbitrary<[number[], number[]]> =>
+  anyShape(rank).chain((shape) =>
+    fc
+      .tuple(fc.subarray(shape.map((_, axis) => axis)), fc.boolean())
+      .map(([axes, fromEnd]): [number[], number[]] => [
+        shape,
+        axes.map((axis) => (fromEnd ? axis - shape.length : axis)),
+      ]),
+  )
+
+export const shapeAndAxis = (rank: { min: number; max: number }): fc.Arbitrary<[number[], number]> =>
+  anyShape(rank).chain((shape) => fc.tuple(fc.constant(shape), anyAxis(shape.length)))
+
+/** A whole number as operators take their settings. */
+export const integer = (value: number): Tensor => tensor('int64', [], BigInt64Array.of(BigInt(value)))
