@@ -217,6 +217,7 @@ export const run: Bench = async (context) => {
 
 function memoryRow({ memory }: Rounds): BenchResult[] {
   const keras = memory.peers.get('keras') ?? null
+  const pytorch = memory.peers.get('torch') ?? null
   if (memory.ours === null) return []
   return [
     {
@@ -226,7 +227,7 @@ function memoryRow({ memory }: Rounds): BenchResult[] {
       unit: 'MB',
       target: { atMost: 1500 },
       ...(keras === null ? {} : { reference: { name: 'Keras', value: keras, unit: 'MB' } }),
-      note: 'after the steps; the processes hold what else they measured, too',
+      note: `${pytorch === null ? '' : `PyTorch: ${pytorch.toFixed(0)} MB; `}after the steps; the processes hold what else they measured, too`,
     },
   ]
 }
