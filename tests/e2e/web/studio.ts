@@ -135,20 +135,26 @@ export async function inTheme(page: Page, theme: 'light' | 'dark'): Promise<void
   await comesToRest(page)
 }
 
-/** Waits until no colour fades any more: half-way it is neither theme's. What inherits one fades after it. */
+/**
+ * Waits until no colour fades any more: half-way it is neither theme's. What inherits one fades after it. Looked at from
+ * here, not with animation frames: axe works in a page of its own, and one that lies behind it draws none.
+ */
 async function comesToRest(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
-    for (;;) {
-      await frame()
-      await frame()
-      const fading = document
+  await page.bringToFront()
+  const fading = (): Promise<string[]> =>
+    page.evaluate(() =>
+      document
         .getAnimations()
         .filter((each) => each instanceof CSSTransition && /color|opacity/.test(each.transitionProperty))
-      if (fading.length === 0) return
-      await Promise.allSettled(fading.map(({ finished }) => finished))
-    }
-  })
+        .map((each) => (each as CSSTransition).transitionProperty),
+    )
+  const deadline = Date.now() + 20_000
+  for (let quiet = 0; quiet < 3; ) {
+    const now = await fading()
+    quiet = now.length === 0 ? quiet + 1 : 0
+    if (Date.now() > deadline) throw new Error(`still fading after 20 s: ${now.join(', ')}`)
+    await page.waitForTimeout(20)
+  }
 }
 
 /** Pictures for the eye, in both themes, where KESTREL_TEST_PICTURES names a folder. @param name of the files, before the theme */
