@@ -33,6 +33,8 @@ export function readPlainJpegHeader(bytes: Uint8Array): PlainJpegHeader | null {
       at++
       continue
     }
+    // Markers without a length have no place here.
+    if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd9)) return null
     const length = view.getUint16(at + 2)
     const end = at + 2 + length
     if (length < 2 || end > bytes.length) return null

@@ -3,12 +3,14 @@ import type { PictureHeader } from './header.ts'
 
 /**
  * Small JPEGs without libvips, which takes longer to be set up than they take to decode. libjpeg-turbo, as WebAssembly,
- * gives the same pixels as the one in libvips: both use its exact integer transform and its smooth upsampling.
+ * gives the same pixels as the one in libvips: both use its exact integer transform and its smooth upsampling. Only where a
+ * file was damaged so that nothing complains (coefficients no encoder writes) native code, which saturates 16 bits, gives
+ * other ones.
  */
 interface Decoder {
   /** Where the file goes; good until the next call. */
   getEncodedBuffer(bytes: number): Uint8Array
-  /** @throws whatever the decoder complains about, warnings too */
+  /** @throws whatever the decoder complains about, nearly all warnings too */
   decode(): void
   getFrameInfo(): { width: number; height: number; componentCount: number }
   /** uint8 `[height, width, components]`; good until the next call. */
@@ -27,8 +29,10 @@ export interface StoredPixels {
 
 /** Above, libvips' native code saves more than it takes to be set up. */
 const MOST_PIXELS = 200_000
-/** Of a file with so few pixels; many more are many scans, which would keep this thread for long. */
+/** Of a file with so few pixels. */
 const MOST_BYTES = 1_000_000
+/** An encoder makes about ten. A thousand times as many would keep this thread for a quarter of a minute. */
+const MOST_SCANS = 64
 /** What a damaged file held of the decoder's memory stays held, a few KB each. */
 const MOST_COMPLAINTS = 256
 
@@ -45,7 +49,23 @@ async function open(): Promise<Decoder> {
 
 /** Whether `decodeSmallJpeg` is the faster way. Colours are those that are stored: a profile is the caller's. */
 export const isSmallJpeg = ({ format, lean, width, height }: PictureHeader, bytes: Uint8Array): boolean =>
-  format === 'jpeg' && lean && width * height <= MOST_PIXELS && bytes.length <= MOST_BYTES
+  format === 'jpeg' &&
+  lean &&
+  width * height <= MOST_PIXELS &&
+  bytes.length <= MOST_BYTES &&
+  !hasManyScans(bytes)
+
+const scanMarker = Uint8Array.of(0xff, 0xda)
+
+function hasManyScans({ buffer, byteOffset, byteLength }: Uint8Array): boolean {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength)
+  let scans = 0
+  for (let at = bytes.indexOf(scanMarker); at >= 0; at = bytes.indexOf(scanMarker, at + 2)) {
+    scans += 1
+    if (scans > MOST_SCANS) return true
+  }
+  return false
+}
 
 /** @returns null when the decoder complains, or is not there: libvips then says what can be had of the file */
 export async function decodeSmallJpeg(

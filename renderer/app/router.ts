@@ -21,7 +21,7 @@ const routes: RouteRecordRaw[] = [
     path: '/p/:projectId',
     name: 'project',
     component: ProjectShell,
-    beforeEnter: (to) => void useOpening().open(String(to.params['projectId'])),
+    beforeEnter: (to) => void useOpening().enter(String(to.params['projectId'])),
     redirect: (to) => ({ name: 'pictures', params: to.params }),
     children: steps.map((step) => ({ path: step, name: step, component: stepViews[step] as never })),
   },

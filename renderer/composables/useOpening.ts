@@ -19,9 +19,6 @@ export const useOpening = defineStore('opening', () => {
 
   async function open(projectId: string): Promise<void> {
     const mine = ++asked
-    // One that was open is opened again when the studio is back: what is on the page stays there meanwhile.
-    const stays = entered.value === projectId && opening.value.state === 'open'
-    if (!stays) opening.value = { state: 'opening' }
     entered.value = projectId
     const outcome = await studio.projects.open({ projectId }).then(
       (opened): Opening => {
@@ -33,6 +30,17 @@ export const useOpening = defineStore('opening', () => {
     if (mine === asked) opening.value = outcome
   }
 
+  /** On the way in, and to try again: nothing of the project is shown before it is open. */
+  function enter(projectId: string): Promise<void> {
+    opening.value = { state: 'opening' }
+    return open(projectId)
+  }
+
+  /** For rooms that are there without anybody having come in by the door: they are made anew after an error in one. */
+  async function ensure(projectId: string): Promise<void> {
+    if (entered.value !== projectId) await enter(projectId)
+  }
+
   const isOpen = (projectId: string): boolean =>
     projectId !== '' && entered.value === projectId && opening.value.state === 'open'
 
@@ -41,5 +49,8 @@ export const useOpening = defineStore('opening', () => {
     entered.value = ''
   }
 
-  return { opening, open, leave, isOpen }
+  /** When the studio is back: what is on the page stays there meanwhile. */
+  const reopen = open
+
+  return { opening, enter, ensure, reopen, leave, isOpen }
 })

@@ -92,4 +92,14 @@ describe('a small JPEG', () => {
     const large = await sceneImage(1000, 600).jpeg().toBuffer()
     expect(isSmallJpeg(await readHeader(large, 'jpeg'), large)).toBe(false)
   })
+
+  it('of very many scans, and one with markers that have no place in a header, are left to libvips', async () => {
+    const file = await sceneImage(40, 30).jpeg({ progressive: true }).toBuffer()
+    expect(isSmallJpeg(await readHeader(file, 'jpeg'), file)).toBe(true)
+    const scans = Buffer.concat([file, ...Array.from({ length: 100 }, () => Buffer.from([0xff, 0xda]))])
+    expect(isSmallJpeg(await readHeader(scans, 'jpeg'), scans)).toBe(false)
+    const odd = Buffer.concat([file.subarray(0, 2), Buffer.from([0xff, 0x01]), file.subarray(2)])
+    expect((await readHeader(odd, 'jpeg')).lean).toBe(false)
+    expect(Buffer.compare((await decodeToRgb(odd)).data, await byLibvips(file))).toBe(0)
+  })
 })

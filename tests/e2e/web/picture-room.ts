@@ -31,8 +31,8 @@ export interface PictureRoom {
 
 /** Opens the room before the tests of a file, and enters it anew before each of them. */
 export function usePictureRoom(): PictureRoom {
-  let browser: Browser
-  let studio: RunningStudio
+  let browser: Browser | undefined
+  let studio: RunningStudio | undefined
   let page: Page
   let folder: string
   let place: string
@@ -58,8 +58,8 @@ export function usePictureRoom(): PictureRoom {
     place = new URL(page.url()).pathname
   })
   afterAll(async () => {
-    await studio.close()
-    await browser.close()
+    await studio?.close()
+    await browser?.close()
     await rm(join(folder, '..'), withContents)
   })
   beforeEach(async () => {
