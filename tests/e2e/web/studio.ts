@@ -149,7 +149,7 @@ async function comesToRest(page: Page): Promise<void> {
         .map((each) => (each as CSSTransition).transitionProperty),
     )
   const deadline = Date.now() + 20_000
-  for (let quiet = 0; quiet < 3; ) {
+  for (let quiet = 0; quiet < 3;) {
     const now = await fading()
     quiet = now.length === 0 ? quiet + 1 : 0
     if (Date.now() > deadline) throw new Error(`still fading after 20 s: ${now.join(', ')}`)
