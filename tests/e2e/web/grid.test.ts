@@ -52,6 +52,14 @@ const farthestFromThumbnail = (): Promise<number> =>
     }
     return farthest
   })
+/** Excludes the first picture and goes to where it is now, alone. */
+async function excludeFirst(): Promise<void> {
+  await tile(0).click()
+  await page.keyboard.press('Delete')
+  await page.getByText('One picture excluded').waitFor()
+  await page.getByRole('button', { name: /^Excluded/ }).click()
+  await expect.poll(shown).toBe(1)
+}
 const drawnTiles = (): Promise<number> => page.locator('[data-picture].drawn').count()
 
 describe('the grid', () => {
@@ -78,11 +86,7 @@ describe('the grid', () => {
   test('an excluded picture is drawn pale, and in its colours again when it is restored', async () => {
     const own = await farthestFromThumbnail()
     expect(own).toBeLessThan(6)
-    await tile(0).click()
-    await page.keyboard.press('Delete')
-    await page.getByText('One picture excluded').waitFor()
-    await page.getByRole('button', { name: /^Excluded/ }).click()
-    await expect.poll(shown).toBe(1)
+    await excludeFirst()
     await expect.poll(drawnTiles).toBe(1)
     await expect.poll(farthestFromThumbnail).toBeGreaterThan(100)
     await page.keyboard.press('Control+a')
@@ -93,11 +97,7 @@ describe('the grid', () => {
   })
 
   test('a restored picture gets its colours back though the view changes before they are drawn', async () => {
-    await tile(0).click()
-    await page.keyboard.press('Delete')
-    await page.getByText('One picture excluded').waitFor()
-    await page.getByRole('button', { name: /^Excluded/ }).click()
-    await expect.poll(shown).toBe(1)
+    await excludeFirst()
     await expect.poll(farthestFromThumbnail).toBeGreaterThan(100)
     let waiting: (() => void)[] | null = []
     await page.route(/pictures\/window|\/thumbs/, async (route) => {
@@ -202,11 +202,7 @@ describe('looking', () => {
   })
 
   test('a view of one picture shows it, also when the page is opened there, and so does a single column', async () => {
-    await tile(0).click()
-    await page.keyboard.press('Delete')
-    await page.getByText('One picture excluded').waitFor()
-    await page.getByRole('button', { name: /^Excluded/ }).click()
-    await expect.poll(shown).toBe(1)
+    await excludeFirst()
     const drawn = page.locator('[data-index="0"].drawn')
     await drawn.waitFor()
     await page.reload()
