@@ -218,11 +218,11 @@ export function createProjectsService(ports: ProjectsPorts): ProjectsService {
       const folder = open?.folder ?? recent?.folder
       if (folder === undefined)
         throw new KestrelError('project-not-found', 'This project is not on the list any more.', {
-          remedy: 'Choose its folder with "Open folder".',
+          remedy: 'Go back to all projects and drop its folder on the window.',
         })
       if (!existsSync(databaseFile(folder)))
         throw new KestrelError('project-not-found', `The folder of “${recent?.name ?? ''}” is not there.`, {
-          remedy: 'Connect its disk or find the folder, then choose it with "Open folder".',
+          remedy: 'Connect its disk or find the folder, then drop it on the window.',
         })
       const project = await openFolder(folder)
       await remember(factsOf(project), folder)
