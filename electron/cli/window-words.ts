@@ -16,6 +16,8 @@ const phrases: readonly (readonly [window: string, commandLine: string])[] = [
   ['Press Train again: it goes on', 'Run the same command again: it goes on'],
   ['Press Train to go on from there.', 'Run the same command again to go on from there.'],
   ['Start Kestrel again.', 'Run the command again.'],
+  ['Go back to all projects and drop its folder on the window.', 'Name its folder.'],
+  ['find the folder, then drop it on the window.', 'find the folder, then name it again.'],
   ['on another disk and drop the folder.', 'on another disk and name the folder.'],
   ['where it is open, then drop it again.', 'where it is open, then name it again.'],
   ['Choose the other format.', 'Name the other format with --export.'],
