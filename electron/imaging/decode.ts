@@ -43,6 +43,30 @@ export async function decodeToRgb(
   return decodeWithHeader(bytes, header, options.background ?? white)
 }
 
+/**
+ * `decodeToRgb` for who is done with the pixels when `use` returns. Their memory is given back then: the garbage collector
+ * would run for every hundred small pictures because of it, and keep some large ones for a while.
+ * @throws KestrelError as `decodeToRgb`, and whatever `use` throws
+ */
+export async function useRgb<T>(
+  input: string | Uint8Array,
+  options: DecodeOptions,
+  use: (picture: DecodedPicture) => T,
+): Promise<T> {
+  const picture = await decodeToRgb(input, options)
+  try {
+    return use(picture)
+  } finally {
+    free(picture.data)
+  }
+}
+
+function free({ buffer, byteLength }: Uint8Array): void {
+  // Not what is a part of something larger, nor where the runtime is too old to know how.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength && 'transfer' in buffer)
+    buffer.transfer(0)
+}
+
 /** `decodeToRgb` for callers that have the header already. */
 export async function decodeWithHeader(
   bytes: Uint8Array,

@@ -13,7 +13,7 @@ interface Decoder {
   /** @throws whatever the decoder complains about, nearly all warnings too */
   decode(): void
   getFrameInfo(): { width: number; height: number; componentCount: number }
-  /** uint8 `[height, width, components]`; good until the next call. */
+  /** uint8 `[height, width, components]`: a copy. */
   getDecodedBuffer(): Uint8ClampedArray
 }
 interface Turbo {
@@ -81,8 +81,7 @@ export async function decodeSmallJpeg(
     const frame = decoder.getFrameInfo()
     if (frame.width !== width || frame.height !== height) return null
     const { buffer, byteOffset, byteLength } = decoder.getDecodedBuffer()
-    const data = new Uint8Array(buffer, byteOffset, byteLength).slice()
-    return { data, channels: frame.componentCount }
+    return { data: new Uint8Array(buffer, byteOffset, byteLength), channels: frame.componentCount }
   } catch {
     complaints += 1
     if (complaints % MOST_COMPLAINTS === 0) opening = null

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { decodeToRgb } from '#imaging/decode.ts'
+import { decodeToRgb, useRgb } from '#imaging/decode.ts'
 import { readHeader } from '#imaging/header.ts'
 import { decodeSmallJpeg, isSmallJpeg } from '#imaging/small-jpeg.ts'
 import { sceneImage, storedFor } from '../helpers/pictures.ts'
@@ -101,5 +101,20 @@ describe('a small JPEG', () => {
     const odd = Buffer.concat([file.subarray(0, 2), Buffer.from([0xff, 0x01]), file.subarray(2)])
     expect((await readHeader(odd, 'jpeg')).lean).toBe(false)
     expect(Buffer.compare((await decodeToRgb(odd)).data, await byLibvips(file))).toBe(0)
+  })
+
+  it('that is only used gives its memory back at once, whatever comes of it', async () => {
+    const file = await sceneImage(300, 200).jpeg().toBuffer()
+    const kept = await decodeToRgb(file)
+    const before = process.memoryUsage().arrayBuffers
+    for (let i = 0; i < 200; i++) {
+      const used = useRgb(file, {}, ({ data }) => {
+        if (i % 2 === 1) throw new Error('not this one')
+        return Buffer.compare(data, kept.data)
+      })
+      if (i % 2 === 0) expect(await used).toBe(0)
+      else await expect(used).rejects.toThrow('not this one')
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * kept.data.length)
   })
 })

@@ -1,13 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import type { Preprocessing } from '#shared/domain/preprocessing/index.ts'
+import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
 import { resizeRgb } from '#shared/domain/preprocessing/resample.ts'
-import { resizeRgbFast } from '#shared/domain/preprocessing/resample-simd.ts'
+import { networkInputBySimd, resizeRgbFast } from '#shared/domain/preprocessing/simd.ts'
+import { tensorFromResized } from '#shared/domain/preprocessing/tensor.ts'
 import { createRandom } from '#shared/domain/random.ts'
 
 function noise(width: number, height: number): Uint8Array {
   const random = createRandom(width * 10_000 + height)
   return Uint8Array.from({ length: width * height * 3 }, () => random.below(256))
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
 
 function expectSame(width: number, height: number, outWidth: number, outHeight: number): void {
   const source = noise(width, height)
@@ -75,11 +81,46 @@ describe('the resize in WebAssembly', () => {
     vi.resetModules()
     vi.stubGlobal('WebAssembly', undefined)
     try {
-      const alone = await import('#shared/domain/preprocessing/resample-simd.ts')
+      const alone = await import('#shared/domain/preprocessing/simd.ts')
       const source = noise(40, 30)
       expect(alone.resizeRgbFast(source, 40, 30, 20, 10)).toEqual(resizeRgb(source, 40, 30, 20, 10))
     } finally {
       vi.unstubAllGlobals()
     }
+  })
+})
+
+describe('numbers for the network, in WebAssembly', () => {
+  const torch: Pick<Preprocessing, 'mean' | 'divisor'> = {
+    mean: [123.675, 116.28, 103.53],
+    divisor: [58.395, 57.12, 57.375],
+  }
+  const edge = fc.integer({ min: 1, max: 70 })
+  const orders = fc.constantFrom<Preprocessing['channelOrder']>('RGB', 'BGR')
+
+  it('are every bit of the plain ones, at any size, where they belong and nowhere else', () => {
+    fc.assert(
+      fc.property(edge, edge, edge, edge, orders, (width, height, outWidth, outHeight, channelOrder) => {
+        const size = { width: outWidth, height: outHeight }
+        const definition = { ...pixelPreprocessing(size), ...torch, channelOrder }
+        const data = noise(width, height)
+        const length = 3 * outWidth * outHeight
+        const target = new Float32Array(length + 9).fill(-7)
+        const there = networkInputBySimd({ data, width, height }, definition, target, 4)
+        expect(there).toBe(width !== outWidth && height !== outHeight)
+        const plain = tensorFromResized(resizeRgb(data, width, height, outWidth, outHeight), definition)
+        if (there) expect(Buffer.compare(bytesOf(target.subarray(4, 4 + length)), bytesOf(plain))).toBe(0)
+        const around = [...target.subarray(0, 4), ...target.subarray(there ? 4 + length : 4)]
+        expect(around.every((value) => value === -7)).toBe(true)
+      }),
+      { numRuns: 300, seed: 2 },
+    )
+  })
+
+  it('are left to the plain way where a picture is not what it says', () => {
+    const definition = pixelPreprocessing({ width: 4, height: 4 })
+    const target = new Float32Array(48)
+    const wrong = { data: new Uint8Array(11), width: 2, height: 2 }
+    expect(networkInputBySimd(wrong, definition, target, 0)).toBe(false)
   })
 })
