@@ -7,7 +7,7 @@ import {
   type ResampleBuffers,
 } from '#shared/domain/preprocessing/index.ts'
 import { KestrelError } from '#shared/errors/index.ts'
-import { decodeToRgb } from './decode.ts'
+import { useRgb } from './decode.ts'
 
 /**
  * One set per thread is enough: pixels are resized, and where they only lie between they are used up, between two
@@ -40,17 +40,19 @@ export async function resizeFile(
   target?: Uint8Array,
 ): Promise<Uint8Array> {
   check(definition)
-  const picture = await decodeToRgb(input, { background: definition.background })
   const { width, height } = definition.size
-  buffers.target = target
-  return resizeRgbFast(picture.data, picture.width, picture.height, width, height, buffers)
+  return useRgb(input, { background: definition.background }, (picture) => {
+    buffers.target = target
+    return resizeRgbFast(picture.data, picture.width, picture.height, width, height, buffers)
+  })
 }
 
 /**
  * A picture file as numbers for the network: the whole definition.
  *
  * @param input a path, or the bytes of the file
- * @param batch a batch buffer `[batch, 3, height, width]` and where in it, in numbers, this picture begins
+ * @param place asked when the picture has been decoded: a batch buffer `[batch, 3, height, width]` and where in it, in
+ * numbers, this picture begins. Written to at once.
  * @param region only this part of the upright picture
  * @returns float32 planes `[3, size.height, size.width]`, or the batch buffer
  * @throws KestrelError as `resizeFile`
@@ -58,14 +60,15 @@ export async function resizeFile(
 export async function preprocessFile(
   input: string | Uint8Array,
   definition: Preprocessing,
-  batch?: { target: Float32Array; offset: number },
+  place?: () => { target: Float32Array; offset: number },
   region?: Region,
 ): Promise<Float32Array> {
   check(definition)
-  const whole = await decodeToRgb(input, { background: definition.background })
-  const picture = region ? partOf(whole, region) : whole
   const { width, height } = definition.size
-  if (between.length !== width * height * 3) between = new Uint8Array(width * height * 3)
-  buffers.target = between
-  return toNetworkInput(picture, definition, { ...batch, buffers })
+  return useRgb(input, { background: definition.background }, (whole) => {
+    const picture = region ? partOf(whole, region) : whole
+    if (between.length !== width * height * 3) between = new Uint8Array(width * height * 3)
+    buffers.target = between
+    return toNetworkInput(picture, definition, { ...place?.(), buffers })
+  })
 }

@@ -230,7 +230,7 @@ describe('preparing for a network', () => {
       expect(results[i]).toEqual(tensorFromResized(resizeRgb(scene(w, h), w, h, 32, 24), definition))
     })
     const batch = new Float32Array(2 * 3 * 32 * 24)
-    await preprocessFile(paths[0]!, definition, { target: batch, offset: 3 * 32 * 24 })
+    await preprocessFile(paths[0]!, definition, () => ({ target: batch, offset: 3 * 32 * 24 }))
     expect(batch.subarray(3 * 32 * 24)).toEqual(results[0])
     expect(await resizeFile(paths[0]!, definition)).toEqual(resizeRgb(scene(100, 60), 100, 60, 32, 24))
   })

@@ -23,8 +23,14 @@ export interface PictureSource {
   region?: Region | undefined
 }
 
-export type ToNetworkWorker = { type: 'picture'; task: number; source: PictureSource } | { type: 'end' }
+export interface PictureTask {
+  task: number
+  source: PictureSource
+}
+
+export type ToNetworkWorker = { type: 'pictures'; tasks: PictureTask[] } | { type: 'end' }
 
 export type FromNetworkWorker =
-  | { type: 'done'; task: number; values: Float32Array; milliseconds: number }
+  /** `values`: those of the first task, then of the next. */
+  | { type: 'done'; tasks: { task: number; milliseconds: number }[]; values: Float32Array }
   | { type: 'failed'; task: number; error: WireError; milliseconds: number }

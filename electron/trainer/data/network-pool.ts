@@ -6,11 +6,12 @@ import type {
   FromNetworkWorker,
   NetworkWorkerData,
   PictureSource,
+  PictureTask,
   ToNetworkWorker,
 } from './network-messages.ts'
 
-/** Pictures per worker that are on their way at any time: one in the network, the rest being decoded. */
-const DEPTH = 4
+/** Pictures per worker that are on their way at any time: some in the network, as many being decoded. */
+const DEPTH = 8
 /** A worker that was asked to end and does not is ended from outside after this long. */
 const END_DEADLINE = 3000
 
@@ -123,6 +124,7 @@ class Member {
   private readonly worker: Worker
   private readonly tasks = new Map<number, Task>()
   private readonly exited: Promise<void>
+  private readonly outgoing: PictureTask[] = []
   private next = 0
 
   constructor(options: NetworkPoolOptions, onFree: () => void, onFailure: (error: Error) => void) {
@@ -134,13 +136,16 @@ class Member {
     }
     this.worker = new Worker(workerUrl('./network-worker.ts', import.meta.url), { workerData: data })
     this.worker.on('message', (message: FromNetworkWorker) => {
-      const task = this.tasks.get(message.task)
-      this.tasks.delete(message.task)
-      task?.resolve({
-        values: message.type === 'done' ? message.values : null,
-        error: message.type === 'failed' ? message.error : null,
-        milliseconds: message.milliseconds,
-      })
+      if (message.type === 'failed') {
+        const { error, milliseconds } = message
+        this.settle(message.task, { values: null, error, milliseconds })
+      } else {
+        const length = message.values.length / message.tasks.length
+        message.tasks.forEach(({ task, milliseconds }, at) => {
+          const values = message.values.subarray(at * length, (at + 1) * length)
+          this.settle(task, { values, error: null, milliseconds })
+        })
+      }
       onFree()
     })
     this.worker.on('error', (error) => onFailure(workerError(error)))
@@ -161,7 +166,11 @@ class Member {
     this.tasks.set(id, task)
     // Named one by one: what else a caller's object holds stays here.
     const { path, region } = task.source
-    this.post({ type: 'picture', task: id, source: { path, region } })
+    this.outgoing.push({ task: id, source: { path, region } })
+    if (this.outgoing.length > 1) return
+    // An idle worker begins at once; one that is at work gets what comes next in one message.
+    if (this.load === 1) this.hand()
+    else setImmediate(() => this.hand())
   }
 
   abandon(error: Error): void {
@@ -174,6 +183,16 @@ class Member {
     const deadline = setTimeout(() => void this.worker.terminate(), END_DEADLINE)
     await this.exited
     clearTimeout(deadline)
+  }
+
+  private hand(): void {
+    if (this.outgoing.length > 0) this.post({ type: 'pictures', tasks: this.outgoing.splice(0) })
+  }
+
+  private settle(id: number, answer: NetworkAnswer): void {
+    const task = this.tasks.get(id)
+    this.tasks.delete(id)
+    task?.resolve(answer)
   }
 
   private post(message: ToNetworkWorker): void {

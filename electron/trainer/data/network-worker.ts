@@ -6,19 +6,21 @@ import { networkInputLength, partOf } from '#shared/domain/preprocessing/index.t
 import { KestrelError, toWire } from '#shared/errors/index.ts'
 import type { OnnxSession } from '../engines/onnx/session.ts'
 import type { TfjsClassifier } from '../engines/tfjs/classifier.ts'
-import { float32, tensor } from '../graph/tensor.ts'
-import type { Tensor } from '../graph/types.ts'
+import { tensor } from '../graph/tensor.ts'
 import { networkWorkerDataSchema } from './network-messages.ts'
-import type { FromNetworkWorker, PictureSource, ToNetworkWorker } from './network-messages.ts'
+import type { FromNetworkWorker, PictureTask, ToNetworkWorker } from './network-messages.ts'
+import { PictureNetwork } from './picture-network.ts'
 
 /**
  * One core's worth of the way from picture files to a network's output. Small pictures are read and decoded here, larger
- * ones in the process's thread pool while this thread runs the network on an earlier picture, so both are always at work;
- * as many pictures are decoded ahead as the pool hands out, no more.
+ * ones in the process's thread pool while this thread runs the network on earlier ones, so both are always at work.
  */
 const { onnxPath, tfjsPath, preprocessing, threads } = networkWorkerDataSchema.parse(workerData)
 const port = parentPort
 if (!port) throw new KestrelError('internal', 'The network worker was started outside a worker thread.')
+
+/** Pictures that are being read and decoded at any time; the others are no more than their paths. */
+const DECODING = 4
 
 async function openNetwork(path: string): Promise<OnnxSession> {
   // Threads that only decode do without the runtime: they start sooner and take less memory.
@@ -33,65 +35,124 @@ async function openTfjs(path: string): Promise<TfjsClassifier> {
 
 const classifier = tfjsPath === null ? null : await openTfjs(tfjsPath)
 const session = onnxPath === null ? null : await openNetwork(onnxPath)
-const [input, output] = [session?.inputs[0], session?.outputs[0]]
+const takesFiles = session?.inputs[0]?.type === 'uint8'
+const network = session === null || takesFiles ? null : new PictureNetwork(session, preprocessing.size)
 
-/**
- * What pictures were laid out in before, ready for the next: one for each picture that is on its way. Half a megabyte
- * anew for each picture would keep the garbage collector at work all the time.
- */
+interface Work extends PictureTask {
+  began: number
+}
+
+/** Pictures that go through the network together. */
+interface Batch {
+  /** float32 `[most, 3, height, width]` */
+  numbers: Float32Array
+  /** Pictures it has room for. */
+  most: number
+  pictures: Work[]
+}
+
+/** What is being filled: whatever comes together until it is full, or until this thread has nothing else to do. */
+let gathering: Batch | null = null
+/** Half a megabyte anew for each picture would keep the garbage collector at work all the time. */
 const spare: Float32Array[] = []
 
-async function readInput({ path, region }: PictureSource): Promise<Tensor> {
-  const file = await readBytesInThread(path)
-  if (input?.type === 'uint8') {
-    const whole = await decodeToRgb(file, { background: preprocessing.background })
-    const { data, width, height } = region ? partOf(whole, region) : whole
-    return tensor('uint8', [height, width, 3], data)
+/** Room for a picture that has been decoded. */
+function place(network: PictureNetwork, work: Work): { target: Float32Array; offset: number } {
+  const length = networkInputLength(preprocessing)
+  const batch = (gathering ??= begin(network.most * length, network.most))
+  const offset = batch.pictures.length * length
+  batch.pictures.push(work)
+  if (batch.pictures.length === batch.most) {
+    gathering = null
+    // Once the picture has been written there.
+    queueMicrotask(() => void show(network, batch))
   }
-  const { width, height } = preprocessing.size
-  const target = spare.pop() ?? new Float32Array(networkInputLength(preprocessing))
-  return float32(
-    [1, 3, height, width],
-    await preprocessFile(file, preprocessing, { target, offset: 0 }, region),
-  )
+  return { target: batch.numbers, offset }
 }
 
-async function answer(source: PictureSource): Promise<Float32Array> {
+function begin(length: number, most: number): Batch {
+  const used = spare.pop()
+  return { numbers: used && used.length >= length ? used : new Float32Array(length), most, pictures: [] }
+}
+
+async function show(network: PictureNetwork, { numbers, pictures }: Batch): Promise<void> {
+  try {
+    const answers = await network.answer(numbers, pictures.length)
+    done(pictures, answers)
+  } catch (error) {
+    for (const work of pictures) failed(work, error)
+  }
+  spare.push(numbers)
+}
+
+async function toNetwork(network: PictureNetwork, work: Work): Promise<void> {
+  const { path, region } = work.source
+  const file = await readBytesInThread(path)
+  await preprocessFile(file, preprocessing, () => place(network, work), region)
+  if (gathering === null) return
+  setImmediate(() => {
+    if (gathering === null) return
+    const batch = gathering
+    gathering = null
+    void show(network, batch)
+  })
+}
+
+/** For networks that do all, or a part, of the preprocessing themselves, and where there is none. */
+async function answerAlone({ path, region }: Work['source']): Promise<Float32Array> {
+  const file = await readBytesInThread(path)
   if (classifier) {
     const { width, height } = preprocessing.size
-    return classifier.answer(
-      await resizeFile(await readBytesInThread(source.path), preprocessing),
-      width,
-      height,
-    )
+    return classifier.answer(await resizeFile(file, preprocessing), width, height)
   }
-  const picture = await readInput(source)
-  if (!session || !input || !output) return picture.data as Float32Array
-  const values = (await session.run({ [input.name]: picture }, [output.name]))[output.name]?.data
-  if (picture.data instanceof Float32Array) spare.push(picture.data)
-  if (!(values instanceof Float32Array))
+  if (session === null) return preprocessFile(file, preprocessing, undefined, region)
+  const whole = await decodeToRgb(file, { background: preprocessing.background })
+  const { data, width, height } = region ? partOf(whole, region) : whole
+  const [input, output] = [session.inputs[0]!.name, session.outputs[0]!.name]
+  const values = (await session.run({ [input]: tensor('uint8', [height, width, 3], data) }, [output]))[output]
+  if (!(values?.data instanceof Float32Array))
     throw new KestrelError('backbone-unsupported', 'The network did not answer with numbers.')
-  return values
+  return values.data
 }
 
-async function handle(task: number, source: PictureSource): Promise<void> {
-  const began = performance.now()
-  const reply = (message: FromNetworkWorker, transfer: ArrayBuffer[] = []): void =>
-    port!.postMessage(message, transfer)
-  try {
-    const values = await answer(source)
-    const milliseconds = performance.now() - began
-    // A copy of its own: the runtime or the decoder may hand out a view of something larger, which cannot be moved.
-    const own = values.slice()
-    reply({ type: 'done', task, values: own, milliseconds }, [own.buffer])
-  } catch (error) {
-    reply({ type: 'failed', task, error: toWire(error), milliseconds: performance.now() - began })
+const reply = (message: FromNetworkWorker, transfer: ArrayBuffer[] = []): void =>
+  port.postMessage(message, transfer)
+
+function done(pictures: readonly Work[], answers: readonly Float32Array[]): void {
+  // A copy of its own: the runtime or the decoder may hand out a view of something larger, which cannot be moved.
+  const length = answers[0]!.length
+  const values = new Float32Array(length * answers.length)
+  answers.forEach((answer, at) => values.set(answer, at * length))
+  const now = performance.now()
+  const tasks = pictures.map(({ task, began }) => ({ task, milliseconds: now - began }))
+  reply({ type: 'done', tasks, values }, [values.buffer])
+}
+
+function failed({ task, began }: Work, error: unknown): void {
+  reply({ type: 'failed', task, error: toWire(error), milliseconds: performance.now() - began })
+}
+
+const queue: PictureTask[] = []
+let lanes = 0
+
+async function lane(): Promise<void> {
+  lanes += 1
+  for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
+    const work = { ...task, began: performance.now() }
+    try {
+      if (network) await toNetwork(network, work)
+      else done([work], [await answerAlone(work.source)])
+    } catch (error) {
+      failed(work, error)
+    }
   }
+  lanes -= 1
 }
 
 port.on('message', (message: ToNetworkWorker) => {
-  if (message.type === 'picture') {
-    void handle(message.task, message.source)
+  if (message.type === 'pictures') {
+    queue.push(...message.tasks)
+    while (lanes < DECODING && queue.length > 0) void lane()
     return
   }
   port.close()
