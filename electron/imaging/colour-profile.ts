@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { applyMatrixProfile, readMatrixProfile, type MatrixProfile } from './matrix-profile.ts'
+import { applyMatrixProfile, type MatrixProfile } from '#shared/domain/preprocessing/colours.ts'
+import { readMatrixProfile } from './matrix-profile.ts'
 import { openEncoded } from './sharp.ts'
 
 /** How pictures with a profile become sRGB: not at all, since the profile says sRGB; by its matrix; or by libvips. */

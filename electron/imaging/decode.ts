@@ -1,10 +1,11 @@
-import type { RgbPicture } from '#shared/domain/preprocessing/index.ts'
+import type { RgbPicture, StoredPicture } from '#shared/domain/preprocessing/index.ts'
+import { applyMatrixProfile, type MatrixProfile } from '#shared/domain/preprocessing/colours.ts'
+import { rgbOf } from '#shared/domain/preprocessing/stored.ts'
 import { decodeBmp } from './bmp.ts'
 import { conversionOf, toSrgb } from './colour-profile.ts'
 import { readHeader, type PictureHeader } from './header.ts'
 import { decodeHeic } from './heic.ts'
 import { heicProfile } from './heic-profile.ts'
-import { applyMatrixProfile, type MatrixProfile } from './matrix-profile.ts'
 import { turnUpright } from './orientation.ts'
 import { readBytes } from './read-bytes.ts'
 import { damaged, tooManyPixels } from './refusals.ts'
@@ -38,27 +39,37 @@ export async function decodeToRgb(
   input: string | Uint8Array,
   options: DecodeOptions = {},
 ): Promise<DecodedPicture> {
-  const bytes = typeof input === 'string' ? await readBytes(input) : input
-  const header = await readHeader(bytes, requireFormat(bytes))
-  return decodeWithHeader(bytes, header, options.background ?? white)
+  const picture = await decode(input, options)
+  return { ...rgbOf(picture), damaged: picture.damaged }
 }
 
 /**
- * `decodeToRgb` for who is done with the pixels when `use` returns. Their memory is given back then: the garbage collector
- * would run for every hundred small pictures because of it, and keep some large ones for a while.
+ * Decodes a picture for who is done with the pixels when `use` returns. Their memory is given back then: the garbage
+ * collector would run for every hundred small pictures because of it, and keep some large ones for a while.
+ * @param use gets grey, and colours of a profile, as they are stored where the decoder left them so
  * @throws KestrelError as `decodeToRgb`, and whatever `use` throws
  */
-export async function useRgb<T>(
+export async function usePixels<T>(
   input: string | Uint8Array,
   options: DecodeOptions,
-  use: (picture: DecodedPicture) => T,
+  use: (picture: StoredPicture) => T,
 ): Promise<T> {
-  const picture = await decodeToRgb(input, options)
+  const picture = await decode(input, options)
   try {
     return use(picture)
   } finally {
     free(picture.data)
   }
+}
+
+interface DecodedStored extends StoredPicture {
+  damaged: boolean
+}
+
+async function decode(input: string | Uint8Array, options: DecodeOptions): Promise<DecodedStored> {
+  const bytes = typeof input === 'string' ? await readBytes(input) : input
+  const header = await readHeader(bytes, requireFormat(bytes))
+  return decodeStored(bytes, header, options.background ?? white)
 }
 
 function free({ buffer, byteLength }: Uint8Array): void {
@@ -73,6 +84,15 @@ export async function decodeWithHeader(
   header: PictureHeader,
   background: Background,
 ): Promise<DecodedPicture> {
+  const picture = await decodeStored(bytes, header, background)
+  return { ...rgbOf(picture), damaged: picture.damaged }
+}
+
+async function decodeStored(
+  bytes: Uint8Array,
+  header: PictureHeader,
+  background: Background,
+): Promise<DecodedStored> {
   if (header.format === 'bmp') {
     const picture = decodeBmp(bytes)
     const data = flatten(picture.data, picture.hasAlpha ? background : null)
@@ -111,15 +131,15 @@ export async function tolerantly<T extends object>(
 }
 
 /** @returns null where libvips is needed, or faster */
-async function decodeSmall(bytes: Uint8Array, header: PictureHeader): Promise<RgbPicture | null> {
-  const matrix = matrixWorth(header)
-  const here = header.conversion === 'none' || matrix !== null
+async function decodeSmall(bytes: Uint8Array, header: PictureHeader): Promise<StoredPicture | null> {
+  const profile = matrixWorth(header)
+  const here = header.conversion === 'none' || profile !== null
   if (!here || !isSmallJpeg(header, bytes)) return null
   const stored = await decodeSmallJpeg(bytes, header)
   if (stored === null) return null
-  const rgb = threeChannels(stored.data, stored.channels)
-  if (matrix) applyMatrixProfile(rgb, matrix)
-  return turnUpright(rgb, header.width, header.height, 3, header.orientation)
+  const { data, channels } = stored
+  const { width, height, orientation } = header
+  return { ...turnUpright(data, width, height, channels, orientation), channels, profile }
 }
 
 async function decodeByLibvips(

@@ -1,35 +1,17 @@
-/**
- * Colour profiles that are three curves and a matrix, which those of cameras, phones and displays are (ICC.1:2010, section 8.3.3,
- * "three-component matrix-based profiles"): applied here, because setting such a conversion up in libvips takes several times as
- * long as decoding a small picture. In whole numbers, with the rounding of Little CMS, which libvips and Pillow convert with: the
- * pixels are the very same.
- */
-export interface MatrixProfile {
-  /** Linear light for each level of red, green and blue: `[3, 256]`, of ONE. */
-  linear: Int32Array
-  /** Linear light of the profile to linear light of sRGB, row by row, of ONE. */
-  matrix: readonly number[]
-}
+import { inFixed, ONE, toWord, type MatrixProfile } from '#shared/domain/preprocessing/colours.ts'
 
-/** 1 as Little CMS keeps light and matrices where levels have 8 bits: 14 bits after the point. */
-const ONE = 16_384
-const inFixed = (value: number): number => Math.floor(value * ONE + 0.5)
+/** The sRGB that libvips converts to: red, green and blue under D50, as its profile says them, 16 bits after the point. */
+const COLORANTS = [
+  [28_576, 14_578, 911],
+  [25_238, 46_985, 6362],
+  [9376, 3973, 46_788],
+].map((colorant) => colorant.map(fromIcc))
+const xyzToSrgb = inverted(toXyz(COLORANTS))
 
 /**
- * The sRGB that libvips converts to: red, green and blue under D50 and the curve (a x + b)^g, or c x below d, as its profile says
- * them, 16 bits after the point.
+ * Reads a profile that is three curves and a matrix (ICC.1:2010, section 8.3.3, "three-component matrix-based profiles").
+ * @returns null for profiles of another kind, and for what is not a profile
  */
-const SRGB = {
-  colorants: [
-    [28_576, 14_578, 911],
-    [25_238, 46_985, 6362],
-    [9376, 3973, 46_788],
-  ].map((colorant) => colorant.map(fromIcc)),
-  curve: [157_289, 62_119, 3417, 5072, 2651].map(fromIcc),
-} as const
-const xyzToSrgb = inverted(toXyz(SRGB.colorants))
-
-/** @returns null for profiles of another kind, and for what is not a profile. */
 export function readMatrixProfile(profile: Uint8Array): MatrixProfile | null {
   if (profile.length < 132 || text(profile, 16) !== 'RGB ' || text(profile, 20) !== 'XYZ ') return null
   const tags = readTags(profile)
@@ -45,46 +27,6 @@ export function readMatrixProfile(profile: Uint8Array): MatrixProfile | null {
   // What does not fit is no sensible profile; 32 times the light of white is more than any has.
   if (![...light, ...matrix].every((value) => Math.abs(value) <= 32 * ONE)) return null
   return { linear: Int32Array.from(light), matrix }
-}
-
-let encoded: Uint8Array | null = null
-
-/** Level of sRGB for linear light 0 … ONE. */
-function encodedLevels(): Uint8Array {
-  if (encoded !== null) return encoded
-  const [g, a, b, c, d] = SRGB.curve as unknown as [number, number, number, number, number]
-  const bend = (a * d + b) ** g
-  encoded = new Uint8Array(ONE + 1)
-  for (let i = 0; i <= ONE; i++) {
-    const light = Math.fround(i / ONE)
-    const value = Math.fround(light >= bend ? (light ** (1 / g) - b) / a : light / c)
-    // By way of 16 bits: what is rounded twice is now and then another level.
-    const word = toWord(Math.max(0, Math.min(1, value)) * 65_535)
-    encoded[i] = Math.floor((word * 65_281 + 8_388_608) / 2 ** 24)
-  }
-  return encoded
-}
-
-/** @param rgb uint8 `[pixels, 3]` in the colours of the profile; becomes sRGB, in place */
-export function applyMatrixProfile(rgb: Uint8Array, { linear, matrix }: MatrixProfile): void {
-  const levels = encodedLevels()
-  const [rr, rg, rb, gr, gg, gb, br, bg, bb] = matrix as unknown as [
-    ...[number, number, number],
-    ...[number, number, number],
-    ...[number, number, number],
-  ]
-  const level = (sum: number): number => {
-    const light = (sum + ONE / 2) >> 14
-    return levels[light < 0 ? 0 : light > ONE ? ONE : light]!
-  }
-  for (let at = 0; at + 2 < rgb.length; at += 3) {
-    const r = linear[rgb[at]!]!
-    const g = linear[256 + rgb[at + 1]!]!
-    const b = linear[512 + rgb[at + 2]!]!
-    rgb[at] = level(rr * r + rg * g + rb * b)
-    rgb[at + 1] = level(gr * r + gg * g + gb * b)
-    rgb[at + 2] = level(br * r + bg * g + bb * b)
-  }
 }
 
 const text = (bytes: Uint8Array, at: number): string => String.fromCharCode(...bytes.subarray(at, at + 4))
@@ -136,11 +78,6 @@ function sampledCurve(view: DataView): Curve | null {
   }
   const samples = Uint16Array.from({ length: count }, (_, i) => view.getUint16(12 + 2 * i))
   return (level) => between(samples, toWord(Math.fround(level * 65_535))) / 65_535
-}
-
-/** 0 … 65535, the nearest one. */
-function toWord(value: number): number {
-  return Math.max(0, Math.min(65_535, Math.floor(value + 0.5)))
 }
 
 /** Linear between two samples, in 16 bits each before and after the point. @param place 0 … 65535: the first to the last sample */

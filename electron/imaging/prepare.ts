@@ -2,12 +2,13 @@ import type { Region } from '#shared/domain/distillation/views.ts'
 import {
   partOf,
   resizeRgbFast,
+  rgbOf,
   toNetworkInput,
   type Preprocessing,
   type ResampleBuffers,
 } from '#shared/domain/preprocessing/index.ts'
 import { KestrelError } from '#shared/errors/index.ts'
-import { useRgb } from './decode.ts'
+import { usePixels } from './decode.ts'
 
 /**
  * One set per thread is enough: pixels are resized, and where they only lie between they are used up, between two
@@ -41,7 +42,8 @@ export async function resizeFile(
 ): Promise<Uint8Array> {
   check(definition)
   const { width, height } = definition.size
-  return useRgb(input, { background: definition.background }, (picture) => {
+  return usePixels(input, { background: definition.background }, (stored) => {
+    const picture = rgbOf(stored)
     buffers.target = target
     return resizeRgbFast(picture.data, picture.width, picture.height, width, height, buffers)
   })
@@ -65,8 +67,8 @@ export async function preprocessFile(
 ): Promise<Float32Array> {
   check(definition)
   const { width, height } = definition.size
-  return useRgb(input, { background: definition.background }, (whole) => {
-    const picture = region ? partOf(whole, region) : whole
+  return usePixels(input, { background: definition.background }, (whole) => {
+    const picture = region ? partOf(rgbOf(whole), region) : whole
     if (between.length !== width * height * 3) between = new Uint8Array(width * height * 3)
     buffers.target = between
     return toNetworkInput(picture, definition, { ...place?.(), buffers })

@@ -24,7 +24,7 @@ export interface StoredPixels {
   /** uint8 `[height, width, channels]`, not turned */
   data: Uint8Array
   /** 1: grey, 3: RGB */
-  channels: number
+  channels: 1 | 3
 }
 
 /** Above, libvips' native code saves more than it takes to be set up. */
@@ -79,9 +79,10 @@ export async function decodeSmallJpeg(
     decoder.getEncodedBuffer(bytes.length).set(bytes)
     decoder.decode()
     const frame = decoder.getFrameInfo()
-    if (frame.width !== width || frame.height !== height) return null
+    const { componentCount: channels } = frame
+    if (frame.width !== width || frame.height !== height || (channels !== 1 && channels !== 3)) return null
     const { buffer, byteOffset, byteLength } = decoder.getDecodedBuffer()
-    return { data: new Uint8Array(buffer, byteOffset, byteLength), channels: frame.componentCount }
+    return { data: new Uint8Array(buffer, byteOffset, byteLength), channels }
   } catch {
     complaints += 1
     if (complaints % MOST_COMPLAINTS === 0) opening = null

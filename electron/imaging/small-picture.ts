@@ -1,6 +1,6 @@
 import { decodeWithHeader, flatten, tolerantly, white } from './decode.ts'
 import type { PictureHeader } from './header.ts'
-import { applyMatrixProfile } from './matrix-profile.ts'
+import { applyMatrixProfile } from '#shared/domain/preprocessing/colours.ts'
 import { openPicture, openPixels } from './sharp.ts'
 import type { Sharp } from 'sharp'
 

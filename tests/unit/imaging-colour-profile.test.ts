@@ -5,7 +5,8 @@ import { conversionOf, toSrgb, wrapAsTiff } from '#imaging/colour-profile.ts'
 import { decodeToRgb, readForImport } from '#imaging/index.ts'
 import { heicProfile } from '#imaging/heic-profile.ts'
 import { readPlainJpegHeader } from '#imaging/jpeg-header.ts'
-import { applyMatrixProfile, readMatrixProfile } from '#imaging/matrix-profile.ts'
+import { readMatrixProfile } from '#imaging/matrix-profile.ts'
+import { applyMatrixProfile } from '#shared/domain/preprocessing/colours.ts'
 import { scene, sceneImage } from '../helpers/pictures.ts'
 
 async function profileOf(name: 'srgb' | 'p3' | 'cmyk'): Promise<Uint8Array> {

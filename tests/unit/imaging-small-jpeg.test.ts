@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { decodeToRgb, useRgb } from '#imaging/decode.ts'
+import { decodeToRgb, usePixels } from '#imaging/decode.ts'
 import { readHeader } from '#imaging/header.ts'
 import { decodeSmallJpeg, isSmallJpeg } from '#imaging/small-jpeg.ts'
 import { sceneImage, storedFor } from '../helpers/pictures.ts'
@@ -108,7 +108,7 @@ describe('a small JPEG', () => {
     const kept = await decodeToRgb(file)
     const before = process.memoryUsage().arrayBuffers
     for (let i = 0; i < 200; i++) {
-      const used = useRgb(file, {}, ({ data }) => {
+      const used = usePixels(file, {}, ({ data }) => {
         if (i % 2 === 1) throw new Error('not this one')
         return Buffer.compare(data, kept.data)
       })

@@ -1,15 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import type { Preprocessing } from '#shared/domain/preprocessing/index.ts'
+import { ONE, type MatrixProfile } from '#shared/domain/preprocessing/colours.ts'
+import { rgbOf, type Preprocessing } from '#shared/domain/preprocessing/index.ts'
 import { pixelPreprocessing } from '#shared/domain/preprocessing/pixels.ts'
 import { resizeRgb } from '#shared/domain/preprocessing/resample.ts'
 import { networkInputBySimd, resizeRgbFast } from '#shared/domain/preprocessing/simd.ts'
 import { tensorFromResized } from '#shared/domain/preprocessing/tensor.ts'
 import { createRandom } from '#shared/domain/random.ts'
 
-function noise(width: number, height: number): Uint8Array {
+function noise(width: number, height: number, channels = 3): Uint8Array {
   const random = createRandom(width * 10_000 + height)
-  return Uint8Array.from({ length: width * height * 3 }, () => random.below(256))
+  return Uint8Array.from({ length: width * height * channels }, () => random.below(256))
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
@@ -98,23 +99,61 @@ describe('numbers for the network, in WebAssembly', () => {
   const edge = fc.integer({ min: 1, max: 70 })
   const orders = fc.constantFrom<Preprocessing['channelOrder']>('RGB', 'BGR')
 
-  it('are every bit of the plain ones, at any size, where they belong and nowhere else', () => {
+  /** As extreme as those that are read: 32 times the light of white, and less than none. */
+  const profiles = fc
+    .array(fc.integer({ min: -32 * ONE, max: 32 * ONE }), { minLength: 3 * 256 + 9, maxLength: 3 * 256 + 9 })
+    .map((numbers) => ({ linear: Int32Array.from(numbers.slice(9)), matrix: numbers.slice(0, 9) }))
+  const ordinary: MatrixProfile = {
+    linear: Int32Array.from({ length: 3 * 256 }, (_, i) => Math.round(((i % 256) / 255) ** 2.2 * ONE)),
+    matrix: [1.22, -0.22, 0, -0.04, 1.04, 0, -0.02, -0.08, 1.1].map((value) => Math.round(value * ONE)),
+  }
+  const pictures = fc.record({
+    channels: fc.constantFrom<1 | 3>(1, 3),
+    profile: fc.oneof(fc.constant(null), fc.constant(ordinary), profiles),
+  })
+
+  it('are every bit of the plain ones, for any picture and size, where they belong and nowhere else', () => {
     fc.assert(
-      fc.property(edge, edge, edge, edge, orders, (width, height, outWidth, outHeight, channelOrder) => {
-        const size = { width: outWidth, height: outHeight }
-        const definition = { ...pixelPreprocessing(size), ...torch, channelOrder }
-        const data = noise(width, height)
-        const length = 3 * outWidth * outHeight
-        const target = new Float32Array(length + 9).fill(-7)
-        const there = networkInputBySimd({ data, width, height }, definition, target, 4)
-        expect(there).toBe(width !== outWidth && height !== outHeight)
-        const plain = tensorFromResized(resizeRgb(data, width, height, outWidth, outHeight), definition)
-        if (there) expect(Buffer.compare(bytesOf(target.subarray(4, 4 + length)), bytesOf(plain))).toBe(0)
-        const around = [...target.subarray(0, 4), ...target.subarray(there ? 4 + length : 4)]
-        expect(around.every((value) => value === -7)).toBe(true)
-      }),
-      { numRuns: 300, seed: 2 },
+      fc.property(
+        edge,
+        edge,
+        edge,
+        edge,
+        orders,
+        pictures,
+        (width, height, outWidth, outHeight, channelOrder, how) => {
+          const size = { width: outWidth, height: outHeight }
+          const definition = { ...pixelPreprocessing(size), ...torch, channelOrder }
+          const picture = { ...how, data: noise(width, height, how.channels), width, height }
+          const length = 3 * outWidth * outHeight
+          const target = new Float32Array(length + 9).fill(-7)
+          expect(networkInputBySimd(picture, definition, target, 4)).toBe(true)
+          const rgb = rgbOf({ ...picture, data: picture.data.slice() }).data
+          const plain = tensorFromResized(resizeRgb(rgb, width, height, outWidth, outHeight), definition)
+          expect(Buffer.compare(bytesOf(target.subarray(4, 4 + length)), bytesOf(plain))).toBe(0)
+          const around = [...target.subarray(0, 4), ...target.subarray(4 + length)]
+          expect(around.every((value) => value === -7)).toBe(true)
+        },
+      ),
+      { numRuns: 400, seed: 2 },
     )
+  })
+
+  it('are the same for pictures of more than one band', () => {
+    for (const channels of [1, 3] as const) {
+      const picture = {
+        data: noise(1100, 701, channels),
+        width: 1100,
+        height: 701,
+        channels,
+        profile: ordinary,
+      }
+      const definition = pixelPreprocessing({ width: 128, height: 96 })
+      const target = new Float32Array(3 * 128 * 96)
+      expect(networkInputBySimd(picture, definition, target, 0)).toBe(true)
+      const rgb = rgbOf({ ...picture, data: picture.data.slice() }).data
+      expect(target).toEqual(tensorFromResized(resizeRgb(rgb, 1100, 701, 128, 96), definition))
+    }
   })
 
   it('are left to the plain way where a picture is not what it says', () => {

@@ -11,7 +11,7 @@ import type {
 } from './network-messages.ts'
 
 /** Pictures per worker that are on their way at any time: some in the network, as many being decoded. */
-const DEPTH = 8
+const DEPTH = 16
 /** A worker that was asked to end and does not is ended from outside after this long. */
 const END_DEADLINE = 3000
 

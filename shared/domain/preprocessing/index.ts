@@ -1,6 +1,7 @@
 import type { Preprocessing } from './definition.ts'
 import type { ResampleBuffers } from './resample.ts'
 import { networkInputBySimd, resizeRgbFast } from './simd.ts'
+import { rgbOf, type StoredPicture } from './stored.ts'
 import { networkInputLength, requireRoom, tensorFromResized } from './tensor.ts'
 
 export { preprocessingSchema, type Preprocessing } from './definition.ts'
@@ -14,23 +15,17 @@ export {
 export { resizeRgbFast } from './simd.ts'
 export { networkInputLength, scaleTable, tensorFromResized } from './tensor.ts'
 export { partOf } from './region.ts'
-
-/** A decoded picture: upright, sRGB, uint8 `[height, width, 3]`. */
-export interface RgbPicture {
-  data: Uint8Array
-  width: number
-  height: number
-}
+export { rgbOf, type RgbPicture, type StoredPicture } from './stored.ts'
 
 /**
  * The whole definition from decoded pixels on: resize, scale, lay out.
  *
- * @param picture upright sRGB uint8 `[height, width, 3]`
+ * @param picture of three channels they may be changed
  * @returns float32 planes `[3, height, width]` (within `target` at `offset` when given)
  * @throws RangeError when lengths do not fit
  */
 export function toNetworkInput(
-  picture: RgbPicture,
+  picture: StoredPicture,
   definition: Preprocessing,
   options: { target?: Float32Array; offset?: number; buffers?: ResampleBuffers } = {},
 ): Float32Array {
@@ -38,6 +33,7 @@ export function toNetworkInput(
   requireRoom(target, offset, networkInputLength(definition))
   if (networkInputBySimd(picture, definition, target, offset)) return target
   const { width, height } = definition.size
-  const resized = resizeRgbFast(picture.data, picture.width, picture.height, width, height, options.buffers)
+  const rgb = rgbOf(picture)
+  const resized = resizeRgbFast(rgb.data, rgb.width, rgb.height, width, height, options.buffers)
   return tensorFromResized(resized, definition, target, offset)
 }

@@ -1,5 +1,5 @@
 import type { Region } from '../distillation/views.ts'
-import type { RgbPicture } from './index.ts'
+import type { RgbPicture } from './stored.ts'
 
 /**
  * A part of a picture, as a picture, mirrored where the region says so. Edges are rounded to whole pixels; at least one pixel is left.

@@ -4,6 +4,47 @@
   ;; i32x4.dot_i16x8_s for the low halves and one for the high ones, the sums are put together at the end.
   ;; A pair takes 8 bytes: low of the first and the second tap, high of the first and the second tap.
 
+  ;; Grey as three channels, 16 pixels at a time; writes up to 15 pixels more.
+  (func (export "spread") (param $src i32) (param $pixels i32) (param $dst i32)
+    (local $grey v128)
+    (block $done
+      (br_if $done (i32.le_s (local.get $pixels) (i32.const 0)))
+      (loop $chunk
+        (local.set $grey (v128.load (local.get $src)))
+        (v128.store (local.get $dst)
+          (i8x16.shuffle 0 0 0 1 1 1 2 2 2 3 3 3 4 4 4 5 (local.get $grey) (local.get $grey)))
+        (v128.store offset=16 (local.get $dst)
+          (i8x16.shuffle 5 5 6 6 6 7 7 7 8 8 8 9 9 9 10 10 (local.get $grey) (local.get $grey)))
+        (v128.store offset=32 (local.get $dst)
+          (i8x16.shuffle 10 11 11 11 12 12 12 13 13 13 14 14 14 15 15 15 (local.get $grey) (local.get $grey)))
+        (local.set $src (i32.add (local.get $src) (i32.const 16)))
+        (local.set $dst (i32.add (local.get $dst) (i32.const 48)))
+        (br_if $chunk (i32.gt_s (local.tee $pixels (i32.sub (local.get $pixels) (i32.const 16))) (i32.const 0))))))
+
+  ;; Colours of a profile as sRGB, in place. $light: what each level of red, then green, then blue is of the light of red,
+  ;; green and blue (int32, 14 bits after the point, and a fourth number that is not used). $levels: the level of each light.
+  (func (export "colours") (param $at i32) (param $pixels i32) (param $light i32) (param $levels i32)
+    (local $sum v128)
+    (block $done
+      (br_if $done (i32.eqz (local.get $pixels)))
+      (loop $pixel
+        (local.set $sum (i32x4.add
+          (i32x4.add
+            (v128.load (i32.add (local.get $light) (i32.shl (i32.load8_u (local.get $at)) (i32.const 4))))
+            (v128.load offset=4096 (i32.add (local.get $light) (i32.shl (i32.load8_u offset=1 (local.get $at)) (i32.const 4)))))
+          (v128.load offset=8192 (i32.add (local.get $light) (i32.shl (i32.load8_u offset=2 (local.get $at)) (i32.const 4))))))
+        (local.set $sum (i32x4.min_s
+          (i32x4.max_s (i32x4.shr_s (local.get $sum) (i32.const 14)) (v128.const i32x4 0 0 0 0))
+          (v128.const i32x4 16384 16384 16384 16384)))
+        (i32.store8 (local.get $at)
+          (i32.load8_u (i32.add (local.get $levels) (i32x4.extract_lane 0 (local.get $sum)))))
+        (i32.store8 offset=1 (local.get $at)
+          (i32.load8_u (i32.add (local.get $levels) (i32x4.extract_lane 1 (local.get $sum)))))
+        (i32.store8 offset=2 (local.get $at)
+          (i32.load8_u (i32.add (local.get $levels) (i32x4.extract_lane 2 (local.get $sum)))))
+        (local.set $at (i32.add (local.get $at) (i32.const 3)))
+        (br_if $pixel (local.tee $pixels (i32.sub (local.get $pixels) (i32.const 1)))))))
+
   ;; Horizontal pass, two rows at a time: of an odd number the last one is paired with what lies behind it, and writes a
   ;; row more. Tables: first byte offset of each output pixel (int32); weights, as many for each output pixel.
   (func (export "rows")
