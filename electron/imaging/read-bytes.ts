@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { KestrelError, toKestrelError } from '#shared/errors/index.ts'
+import { askedAtOnce } from '#shared/util/at-once.ts'
 import { limits } from './limits.ts'
 import { tooManyBytes } from './refusals.ts'
 
@@ -21,30 +22,20 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-/** A disk that takes longer is asked through the thread pool: several files are then on their way at once. */
-const AT_ONCE_MS = 2
-/** Files until it is tried again. */
-const PATIENCE = 64
-/** Files of this thread that are still to be asked for through the pool. */
-let patient = 0
+const ask = askedAtOnce()
 
 /**
- * The same for a thread of its own that has nothing better to do than wait, as long as the disk answers at once: on the
- * way through the thread pool a small file takes as long as half of its decoding.
+ * The same for a thread of its own that has nothing better to do than wait, as long as the disk answers at once.
  * @throws KestrelError as `readBytes`
  */
 export async function readBytesInThread(path: string): Promise<Uint8Array> {
-  if (patient > 0) {
-    patient -= 1
-    return readBytes(path)
-  }
-  const began = performance.now()
   try {
-    return readAllNow(path)
+    return await ask(
+      () => readAllNow(path),
+      () => readBytes(path),
+    )
   } catch (error) {
     throw worded(error)
-  } finally {
-    if (performance.now() - began > AT_ONCE_MS) patient = PATIENCE
   }
 }
 

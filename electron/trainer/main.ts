@@ -1,4 +1,5 @@
 import { KestrelError, toKestrelError } from '#shared/errors/index.ts'
+import { setUpOnnxRuntime } from './engines/onnx/set-up.ts'
 import { connectToStudio } from './host/connection.ts'
 import { createHandlers } from './host/handlers.ts'
 import { describe, TrainerHost } from './host/host.ts'
@@ -64,3 +65,4 @@ connection = await connectToStudio(
   throw error
 })
 connection.send({ type: 'ready', pid: process.pid })
+void setUpOnnxRuntime()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engineReport } from '#trainer/engines/report.ts'
 import { OnnxSession } from '#trainer/engines/onnx/session.ts'
+import { setUpOnnxRuntime } from '#trainer/engines/onnx/set-up.ts'
 import { GraphBuilder } from '#trainer/graph/builder.ts'
 import { writeOnnx } from '#trainer/graph/onnx/index.ts'
 import { float32 } from '#trainer/graph/tensor.ts'
@@ -16,6 +17,10 @@ const doubling = (): Uint8Array => {
   builder.output(builder.node('Add', [x, two]), { name: 'z', type: 'float32', shape: ['n', 2] })
   return writeOnnx(builder.build())
 }
+
+it('is set up before it is needed', async () => {
+  expect(await setUpOnnxRuntime()).toBe(true)
+})
 
 describe('OnnxSession', () => {
   let folder: string

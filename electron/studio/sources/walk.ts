@@ -1,9 +1,10 @@
-import type { Dirent } from 'node:fs'
-import { existsSync } from 'node:fs'
+import type { Dirent, Stats } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { compareNames } from '#shared/domain/folder-labels.ts'
 import { ignoredFile } from '#shared/domain/import-rules.ts'
+import { askedAtOnce } from '#shared/util/at-once.ts'
 import { isMissing } from '../files.ts'
 import { databaseFile } from '../storage/database.ts'
 
@@ -31,6 +32,8 @@ export const ignoredFolder = (name: string): boolean => ignoredFile(name) || /\.
 const MOST_DEPTH = 60
 /** File facts asked of the disk at a time. */
 const STATS_AT_ONCE = 32
+/** A folder whose listing takes longer, for each of its entries, is on a disk that nobody should wait for. */
+const LISTED_AT_ONCE_MS = 0.05
 
 /**
  * All files below a folder that may be pictures, folder by folder, names in the order a person sorts them. Links to
@@ -53,7 +56,9 @@ async function* walkLevel(
   depth: number,
 ): AsyncGenerator<FoundFile> {
   options.signal?.throwIfAborted()
+  const listing = performance.now()
   const entries = await listFolder(folder, prefix, options)
+  const near = performance.now() - listing < LISTED_AT_ONCE_MS * Math.max(40, entries.length)
   const folders: string[] = []
   const files: string[] = []
   for (const entry of entries) {
@@ -67,7 +72,7 @@ async function* walkLevel(
   for (let at = 0; at < files.length; at += STATS_AT_ONCE) {
     options.signal?.throwIfAborted()
     const found = await Promise.all(
-      files.slice(at, at + STATS_AT_ONCE).map((name) => describe(join(folder, name), prefix + name)),
+      files.slice(at, at + STATS_AT_ONCE).map((name) => describe(join(folder, name), prefix + name, near)),
     )
     for (const file of found) if (file) yield file
   }
@@ -106,10 +111,16 @@ async function kindOf(folder: string, entry: Dirent): Promise<'file' | 'folder' 
   }
 }
 
-/** @returns null when the file has gone since its folder was listed */
-export async function describe(path: string, relative: string): Promise<FoundFile | null> {
+const ask = askedAtOnce()
+
+/**
+ * @param near its disk answers at once: it may be asked in this thread
+ * @returns null when the file has gone since its folder was listed
+ */
+export async function describe(path: string, relative: string, near = false): Promise<FoundFile | null> {
+  const later = (): Promise<Stats> => stat(path)
   try {
-    const { size, mtimeMs } = await stat(path)
+    const { size, mtimeMs } = await (near ? ask(() => statSync(path), later) : later())
     return { path, relative, bytes: size, modified: Math.floor(mtimeMs) }
   } catch (error) {
     if (isMissing(error)) return null
