@@ -11,12 +11,10 @@ import { KestrelError } from '#shared/errors/index.ts'
 import { usePixels } from './decode.ts'
 
 /**
- * One set per thread is enough: pixels are resized, and where they only lie between they are used up, between two
- * awaits, so no other call of this thread can be in the middle of it. Used again because large arrays are what makes
- * the garbage collector run.
+ * One set per thread is enough: pixels are resized between two awaits, so no other call of this thread can be in the
+ * middle of it. Used again because large arrays are what makes the garbage collector run.
  */
 const buffers: ResampleBuffers = {}
-let between = new Uint8Array(0)
 
 function check(definition: Preprocessing): void {
   if (!definition.jpegScaledDecode) return
@@ -66,11 +64,8 @@ export async function preprocessFile(
   region?: Region,
 ): Promise<Float32Array> {
   check(definition)
-  const { width, height } = definition.size
   return usePixels(input, { background: definition.background }, (whole) => {
     const picture = region ? partOf(rgbOf(whole), region) : whole
-    if (between.length !== width * height * 3) between = new Uint8Array(width * height * 3)
-    buffers.target = between
-    return toNetworkInput(picture, definition, { ...place?.(), buffers })
+    return toNetworkInput(picture, definition, place?.())
   })
 }

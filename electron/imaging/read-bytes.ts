@@ -22,7 +22,7 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
-const ask = askedAtOnce()
+const ask = askedAtOnce(2)
 
 /**
  * The same for a thread of its own that has nothing better to do than wait, as long as the disk answers at once.

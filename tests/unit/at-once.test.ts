@@ -3,7 +3,7 @@ import { askedAtOnce } from '#shared/util/at-once.ts'
 
 /** Where each question was answered. */
 async function ways(answers: readonly (() => string)[]): Promise<string[]> {
-  const ask = askedAtOnce()
+  const ask = askedAtOnce(2)
   const found: string[] = []
   for (const answer of answers)
     found.push(

@@ -18,7 +18,7 @@ const doubling = (): Uint8Array => {
   return writeOnnx(builder.build())
 }
 
-it('is set up before it is needed', async () => {
+it('can be set up before there is a network', async () => {
   expect(await setUpOnnxRuntime()).toBe(true)
 })
 

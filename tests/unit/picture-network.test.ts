@@ -3,8 +3,8 @@ import { createRandom } from '#shared/domain/random.ts'
 import { PictureNetwork } from '#trainer/data/picture-network.ts'
 import { OnnxSession } from '#trainer/engines/onnx/session.ts'
 import { GraphBuilder } from '#trainer/graph/builder.ts'
-import { writeOnnx } from '#trainer/graph/onnx/index.ts'
-import { float32 } from '#trainer/graph/tensor.ts'
+import { keepsPicturesApart } from '#trainer/graph/keeps-apart.ts'
+import { readOnnx, writeOnnx } from '#trainer/graph/onnx/index.ts'
 import { int } from '#trainer/graph/types.ts'
 import { tinyNetwork } from '../helpers/tiny-backbone.ts'
 
@@ -16,21 +16,27 @@ function pictures(count: number, seed = 1): Float32Array {
   return Float32Array.from({ length: count * length }, () => random.normal(0, 1))
 }
 
-/** @param quick how long a picture may take for several to be shown together: whatever it takes here */
+/**
+ * @param options.quick how long a picture may take for several to be shown together: whatever it takes here
+ * @param options.apart whether its graph is taken to keep pictures apart
+ */
 async function networkOf(
   model: Uint8Array,
-  quick = Infinity,
+  { quick = Infinity, apart = keepsPicturesApart(readOnnx(model)) } = {},
 ): Promise<{ network: PictureNetwork; session: OnnxSession }> {
   const session = await OnnxSession.open(model, { threads: 1 })
-  return { network: new PictureNetwork(session, size, quick), session }
+  return { network: new PictureNetwork(session, size, () => Promise.resolve(apart), quick), session }
 }
+
+const valuesOf = (answers: readonly { values: Float32Array }[]): number[][] =>
+  answers.map(({ values }) => [...values])
 
 /** Answers of pictures that are shown one by one. */
 async function alone(model: Uint8Array, numbers: Float32Array): Promise<number[][]> {
   const { network, session } = await networkOf(model)
   const answers: number[][] = []
   for (let at = 0; at < numbers.length; at += length)
-    answers.push(...(await network.answer(numbers.subarray(at, at + length), 1)).map((values) => [...values]))
+    answers.push(...valuesOf(await network.answer(numbers.subarray(at, at + length), 1)))
   await session.dispose()
   return answers
 }
@@ -44,25 +50,46 @@ async function asManyAsWanted(
   for (let at = 0; at < numbers.length / length; at += sizes.at(-1)!) {
     sizes.push(Math.min(network.most, numbers.length / length - at))
     const given = numbers.subarray(at * length, (at + sizes.at(-1)!) * length)
-    answers.push(...(await network.answer(given, sizes.at(-1)!)).map((values) => [...values]))
+    answers.push(...valuesOf(await network.answer(given, sizes.at(-1)!)))
   }
   return { answers, sizes }
 }
 
-/** Features that depend on the other pictures of a batch: what one has more of, another has less of. */
-function neighbourly(): Uint8Array {
-  const builder = new GraphBuilder('neighbourly')
-  const input = builder.input({ name: 'input', type: 'float32', shape: ['batch', 3, 32, 32] })
-  const features = builder.node(
-    'Flatten',
-    [builder.node('GlobalAveragePool', [input])],
-    { axis: int(1) },
-    'flat',
-  )
-  const output = builder.node('Softmax', [features], { axis: int(0) })
-  builder.output(output, { name: 'features', type: 'float32', shape: ['batch', 3] })
+/** A network of mean colours, after something that is done with the pictures and with their means. */
+function meansOf(
+  before: (builder: GraphBuilder, input: string) => string,
+  after: (builder: GraphBuilder, means: string) => string = (_, means) => means,
+  batch: number | string = 'batch',
+): Uint8Array {
+  const builder = new GraphBuilder('means')
+  const input = builder.input({ name: 'input', type: 'float32', shape: [batch, 3, 32, 32] })
+  const pooled = builder.node('GlobalAveragePool', [before(builder, input)])
+  const means = builder.node('Flatten', [pooled], { axis: int(1) })
+  builder.output(after(builder, means), { name: 'features', type: 'float32', shape: [batch, 3] })
   return writeOnnx(builder.build())
 }
+
+/** What one picture has more of, another has less of. */
+const shared = meansOf(
+  (_, input) => input,
+  (builder, means) => builder.node('Softmax', [means], { axis: int(0) }),
+)
+/** By the largest value of all pictures: pictures with the same largest value do not show it. */
+const byLargest = meansOf((builder, input) =>
+  builder.node('Div', [input, builder.node('ReduceMax', [input], { keepdims: int(1) })]),
+)
+/** Cannot do more than one picture, and does not say so. */
+const single = meansOf(
+  (_, input) => input,
+  (builder, means) =>
+    builder.node('Add', [
+      means,
+      builder.node('Reshape', [
+        means,
+        builder.constant('one', { type: 'int64', shape: [2], data: BigInt64Array.from([1n, 3n]) }),
+      ]),
+    ]),
+)
 
 describe('a network that is shown pictures', () => {
   it('sees several small ones together, and gives each the answer it gets alone', async () => {
@@ -76,32 +103,50 @@ describe('a network that is shown pictures', () => {
     expect(answers).toEqual(await alone(model, numbers))
   })
 
-  it('never sees them together where an answer would depend on the neighbours', async () => {
-    const { network, session } = await networkOf(neighbourly())
+  it('never sees them together where its graph does not keep them apart', async () => {
+    const { network, session } = await networkOf(byLargest)
+    const { sizes } = await asManyAsWanted(network, pictures(12))
+    await session.dispose()
+    expect(sizes).toEqual(new Array<number>(12).fill(1))
+  })
+
+  it('sees them together once and never again where an answer is another one then', async () => {
+    const { network, session } = await networkOf(shared, { apart: true })
     const { answers, sizes } = await asManyAsWanted(network, pictures(16))
     await session.dispose()
-    // Once, to try.
     expect(sizes).toEqual([1, 1, 1, 1, 8, 1, 1, 1, 1])
     for (const answer of answers) expect(answer).toEqual([1, 1, 1])
   })
 
+  it('goes on one by one where it turns out that it cannot do several', async () => {
+    const { network, session } = await networkOf(single, { apart: true })
+    const numbers = pictures(16)
+    const { answers, sizes } = await asManyAsWanted(network, numbers)
+    await session.dispose()
+    expect(answers).toEqual(await alone(single, numbers))
+    expect(sizes.filter((count) => count > 1).length).toBeLessThan(2)
+  })
+
   it('sees one at a time where its batch has a size of its own', async () => {
-    const builder = new GraphBuilder('one by one')
-    const input = builder.input({ name: 'input', type: 'float32', shape: [1, 3, 32, 32] })
-    const two = builder.constant('two', float32([1], [2]))
-    const doubled = builder.node('Mul', [input, two])
-    const output = builder.node('Flatten', [builder.node('GlobalAveragePool', [doubled])], { axis: int(1) })
-    builder.output(output, { name: 'features', type: 'float32', shape: [1, 3] })
-    const { network, session } = await networkOf(writeOnnx(builder.build()))
+    const model = meansOf((_, input) => input, undefined, 1)
+    const { network, session } = await networkOf(model, { apart: true })
     const { sizes } = await asManyAsWanted(network, pictures(12))
     await session.dispose()
     expect(sizes).toEqual(new Array<number>(12).fill(1))
   })
 
   it('sees one at a time where it takes long for each', async () => {
-    const { network, session } = await networkOf(tinyNetwork(), 0)
+    const { network, session } = await networkOf(tinyNetwork(), { quick: 0 })
     const { sizes } = await asManyAsWanted(network, pictures(12))
     await session.dispose()
     expect(sizes).toEqual(new Array<number>(12).fill(1))
+  })
+})
+
+describe('a graph', () => {
+  it('keeps pictures apart, or may not', () => {
+    const apart = (model: Uint8Array): boolean => keepsPicturesApart(readOnnx(model))
+    expect(apart(tinyNetwork())).toBe(true)
+    for (const model of [shared, byLargest, single]) expect(apart(model)).toBe(false)
   })
 })

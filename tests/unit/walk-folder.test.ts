@@ -25,3 +25,20 @@ it('passes projects among the pictures over, whatever their folder is called', a
   for await (const { relative } of walkFolder(folder, '')) found.push(relative)
   expect(found).toEqual(['leaf/1.jpg'])
 })
+
+it('lets others have their turn in a folder of many files', async () => {
+  const many = await mkdtemp(join(tmpdir(), 'kestrel-many-'))
+  await Promise.all(Array.from({ length: 200 }, (_, i) => writeFile(join(many, `${i}.jpg`), 'x'.repeat(i))))
+  let turns = 0
+  const turn = (): void => {
+    turns += 1
+    next = setImmediate(turn)
+  }
+  let next = setImmediate(turn)
+  const found: number[] = []
+  for await (const { bytes } of walkFolder(many, '')) found.push(bytes)
+  clearImmediate(next)
+  await rm(many, withContents)
+  expect(found).toEqual(Array.from({ length: 200 }, (_, i) => i))
+  expect(turns).toBeGreaterThanOrEqual(Math.floor(200 / 32))
+})

@@ -2,6 +2,7 @@ import type { Dirent, Stats } from 'node:fs'
 import { existsSync, statSync } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { compareNames } from '#shared/domain/folder-labels.ts'
 import { ignoredFile } from '#shared/domain/import-rules.ts'
 import { askedAtOnce } from '#shared/util/at-once.ts'
@@ -74,6 +75,8 @@ async function* walkLevel(
     const found = await Promise.all(
       files.slice(at, at + STATS_AT_ONCE).map((name) => describe(join(folder, name), prefix + name, near)),
     )
+    // What comes from outside, a wish to stop too, gets its turn.
+    await setImmediate()
     for (const file of found) if (file) yield file
   }
   if (depth >= MOST_DEPTH) return
@@ -111,7 +114,8 @@ async function kindOf(folder: string, entry: Dirent): Promise<'file' | 'folder' 
   }
 }
 
-const ask = askedAtOnce()
+/** Far below what anybody notices, also 32 times: this thread has others to answer. */
+const ask = askedAtOnce(0.2)
 
 /**
  * @param near its disk answers at once: it may be asked in this thread

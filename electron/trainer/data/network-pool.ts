@@ -30,7 +30,7 @@ export interface NetworkPoolOptions {
 export interface NetworkAnswer {
   values: Float32Array | null
   error: WireError | null
-  /** Decode + preprocessing + network. */
+  /** Decode + preprocessing + network, without waiting for other pictures. */
   milliseconds: number
 }
 
@@ -176,6 +176,7 @@ class Member {
   abandon(error: Error): void {
     for (const task of this.tasks.values()) task.reject(error)
     this.tasks.clear()
+    this.outgoing.length = 0
   }
 
   async end(): Promise<void> {

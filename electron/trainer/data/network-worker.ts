@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { decodeToRgb } from '#imaging/decode.ts'
 import { preprocessFile, resizeFile } from '#imaging/prepare.ts'
@@ -9,7 +10,7 @@ import type { TfjsClassifier } from '../engines/tfjs/classifier.ts'
 import { tensor } from '../graph/tensor.ts'
 import { networkWorkerDataSchema } from './network-messages.ts'
 import type { FromNetworkWorker, PictureTask, ToNetworkWorker } from './network-messages.ts'
-import { PictureNetwork } from './picture-network.ts'
+import { PictureNetwork, type PictureAnswer } from './picture-network.ts'
 
 /**
  * One core's worth of the way from picture files to a network's output. Small pictures are read and decoded here, larger
@@ -36,10 +37,21 @@ async function openTfjs(path: string): Promise<TfjsClassifier> {
 const classifier = tfjsPath === null ? null : await openTfjs(tfjsPath)
 const session = onnxPath === null ? null : await openNetwork(onnxPath)
 const takesFiles = session?.inputs[0]?.type === 'uint8'
-const network = session === null || takesFiles ? null : new PictureNetwork(session, preprocessing.size)
+const network =
+  session === null || takesFiles ? null : new PictureNetwork(session, preprocessing.size, keepsApart)
+
+async function keepsApart(): Promise<boolean> {
+  const [{ readOnnx }, { keepsPicturesApart }] = await Promise.all([
+    import('../graph/onnx/index.ts'),
+    import('../graph/keeps-apart.ts'),
+  ])
+  return keepsPicturesApart(readOnnx(await readFile(onnxPath!)))
+}
 
 interface Work extends PictureTask {
   began: number
+  /** When it had been decoded; what comes after that until the network sees it is waiting. */
+  decoded: number
 }
 
 /** Pictures that go through the network together. */
@@ -61,6 +73,7 @@ function place(network: PictureNetwork, work: Work): { target: Float32Array; off
   const length = networkInputLength(preprocessing)
   const batch = (gathering ??= begin(network.most * length, network.most))
   const offset = batch.pictures.length * length
+  work.decoded = performance.now()
   batch.pictures.push(work)
   if (batch.pictures.length === batch.most) {
     gathering = null
@@ -77,8 +90,7 @@ function begin(length: number, most: number): Batch {
 
 async function show(network: PictureNetwork, { numbers, pictures }: Batch): Promise<void> {
   try {
-    const answers = await network.answer(numbers, pictures.length)
-    done(pictures, answers)
+    done(pictures, await network.answer(numbers, pictures.length))
   } catch (error) {
     for (const work of pictures) failed(work, error)
   }
@@ -118,13 +130,15 @@ async function answerAlone({ path, region }: Work['source']): Promise<Float32Arr
 const reply = (message: FromNetworkWorker, transfer: ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer)
 
-function done(pictures: readonly Work[], answers: readonly Float32Array[]): void {
+function done(pictures: readonly Work[], answers: readonly PictureAnswer[]): void {
   // A copy of its own: the runtime or the decoder may hand out a view of something larger, which cannot be moved.
-  const length = answers[0]!.length
+  const length = answers[0]!.values.length
   const values = new Float32Array(length * answers.length)
-  answers.forEach((answer, at) => values.set(answer, at * length))
-  const now = performance.now()
-  const tasks = pictures.map(({ task, began }) => ({ task, milliseconds: now - began }))
+  answers.forEach((answer, at) => values.set(answer.values, at * length))
+  const tasks = pictures.map(({ task, began, decoded }, at) => ({
+    task,
+    milliseconds: decoded - began + answers[at]!.milliseconds,
+  }))
   reply({ type: 'done', tasks, values }, [values.buffer])
 }
 
@@ -138,10 +152,14 @@ let lanes = 0
 async function lane(): Promise<void> {
   lanes += 1
   for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
-    const work = { ...task, began: performance.now() }
+    const began = performance.now()
+    const work = { ...task, began, decoded: began }
     try {
       if (network) await toNetwork(network, work)
-      else done([work], [await answerAlone(work.source)])
+      else {
+        const values = await answerAlone(work.source)
+        done([work], [{ values, milliseconds: performance.now() - began }])
+      }
     } catch (error) {
       failed(work, error)
     }
@@ -155,6 +173,8 @@ port.on('message', (message: ToNetworkWorker) => {
     while (lanes < DECODING && queue.length > 0) void lane()
     return
   }
+  // Nobody waits for what has not been begun.
+  queue.length = 0
   port.close()
   void session?.dispose()
   classifier?.dispose()

@@ -80,6 +80,16 @@ const moving = new Set([
 const alongOneAxis = new Set(['Concat', 'Split', 'Gather', 'Slice', 'CumSum'])
 const lanes = new Set(['Softmax', 'LogSoftmax', 'Hardmax', 'LpNormalization'])
 
+const looksAlong = new Set(['LayerNormalization', 'MatMul', 'Gemm'])
+
+/** Whether `mixesPictures` is certain of a node: its operator is known, and it takes nothing from the pictures of a training step. */
+export const isUnderstood = (node: Node): boolean =>
+  node.domain === '' &&
+  intAttribute(node, 'training_mode', 0) === 0 &&
+  (node.op.startsWith('Reduce') ||
+    Object.hasOwn(elementwiseRules, node.op) ||
+    [rowwise, moving, alongOneAxis, lanes, looksAlong].some((operators) => operators.has(node.op)))
+
 /** Whether a node may give one picture something of another one. */
 export function mixesPictures(node: Node, opset: number, known: Known): boolean {
   const shapes = node.inputs.map((name) => known.get(name)?.shape)

@@ -134,6 +134,18 @@ function write(memory: ArrayBufferLike, { table, first, weights }: PlacedTable, 
   new Int16Array(memory, weights, table.weights.length).set(table.weights)
 }
 
+/** @returns whether the memory has so many bytes, now at the latest */
+function hasRoom({ memory }: Kernel, bytes: number): boolean {
+  const missing = bytes - memory.buffer.byteLength
+  try {
+    if (missing > 0) memory.grow(Math.ceil(missing / 65536))
+    return true
+  } catch {
+    // The machine has no more of it.
+    return false
+  }
+}
+
 /** Of each profile, what `colours` in simd.wat calls light: int32 `[3, 256, 4]`. */
 const lights = new WeakMap<MatrixProfile, Int32Array>()
 
@@ -187,8 +199,7 @@ function resizeInside(
   const between = arena.take(Math.max(height + 1, down.reach) * betweenRow)
   const result = arena.take(outHeight * targetRow)
   if (arena.size > MOST_MEMORY) return null
-  const missing = arena.size - simd.memory.buffer.byteLength
-  if (missing > 0) simd.memory.grow(Math.ceil(missing / 65536))
+  if (!hasRoom(simd, arena.size)) return null
 
   const memory = simd.memory.buffer
   const bytes = new Uint8Array(memory)

@@ -73,8 +73,9 @@ describe('the pool of networks', () => {
     const waiting = paths.map((path) => pool.submit({ path }))
     const outcomes = Promise.allSettled(waiting)
     await pool.close()
+    // No worker has begun so soon.
     for (const outcome of await outcomes)
-      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'stopped' })
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'stopped' } })
     await expect(pool.submit({ path: paths[0]! })).rejects.toMatchObject({ code: 'stopped' })
   })
 })
