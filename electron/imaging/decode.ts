@@ -1,6 +1,6 @@
 import type { RgbPicture, StoredPicture } from '#shared/domain/preprocessing/index.ts'
 import { applyMatrixProfile, type MatrixProfile } from '#shared/domain/preprocessing/colours.ts'
-import { rgbOf } from '#shared/domain/preprocessing/stored.ts'
+import { rgbOf, threeChannels } from '#shared/domain/preprocessing/stored.ts'
 import { decodeBmp } from './bmp.ts'
 import { conversionOf, toSrgb } from './colour-profile.ts'
 import { readHeader, type PictureHeader } from './header.ts'
@@ -158,7 +158,11 @@ async function decodeByLibvips(
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  const rgb = threeChannels(data, info.channels)
+  const rgb =
+    info.channels === 3
+      ? // Not as Node's Buffer, whose slice() does not copy.
+        new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      : threeChannels(data, info.channels)
   if (matrix) applyMatrixProfile(rgb, matrix)
   return { data: rgb, width: info.width, height: info.height }
 }
@@ -168,21 +172,6 @@ const FEW_PIXELS = 1_000_000
 
 const matrixWorth = ({ conversion, hasAlpha, width, height }: PictureHeader): MatrixProfile | null =>
   hasAlpha || width * height > FEW_PIXELS || typeof conversion === 'string' ? null : conversion
-
-/** Grey, grey + alpha and RGBA to RGB, where the pipeline did not do it. */
-function threeChannels(data: Uint8Array, channels: number): Uint8Array {
-  // Not as Node's Buffer, whose slice() does not copy.
-  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  const pixels = data.length / channels
-  const result = new Uint8Array(pixels * 3)
-  const [green, blue] = channels < 3 ? [0, 0] : [1, 2]
-  for (let read = 0, write = 0; write < result.length; read += channels, write += 3) {
-    result[write] = data[read]!
-    result[write + 1] = data[read + green]!
-    result[write + 2] = data[read + blue]!
-  }
-  return result
-}
 
 async function decodeHeicToRgb(bytes: Uint8Array, background: Background): Promise<DecodedPicture> {
   const { data, width, height } = await decodeHeic(bytes)

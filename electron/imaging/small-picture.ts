@@ -1,6 +1,7 @@
 import { decodeWithHeader, flatten, tolerantly, white } from './decode.ts'
 import type { PictureHeader } from './header.ts'
 import { applyMatrixProfile } from '#shared/domain/preprocessing/colours.ts'
+import { threeChannels } from '#shared/domain/preprocessing/stored.ts'
 import { openPicture, openPixels } from './sharp.ts'
 import type { Sharp } from 'sharp'
 
@@ -47,7 +48,7 @@ export async function renderSmall(
       .toBuffer({ resolveWithObject: true })
     const size = { width: info.width, height: info.height }
     if (info.channels === 4) return { data: flatten(data, white), ...size, alpha: meanAlpha(data) }
-    if (info.channels !== 3) return { data: fromGrey(data, info.channels), ...size, alpha: 1 }
+    if (info.channels !== 3) return { data: threeChannels(data, info.channels), ...size, alpha: 1 }
     if (typeof conversion !== 'string') applyMatrixProfile(data, conversion)
     return { data, ...size, alpha: 1 }
   })
@@ -57,14 +58,6 @@ function meanAlpha(rgba: Uint8Array): number {
   let sum = 0
   for (let i = 3; i < rgba.length; i += 4) sum += rgba[i]!
   return sum / (rgba.length / 4) / 255
-}
-
-function fromGrey(data: Uint8Array, channels: number): Uint8Array {
-  const result = new Uint8Array((data.length / channels) * 3)
-  for (let read = 0, write = 0; write < result.length; read += channels, write += 3) {
-    result.fill(data[read]!, write, write + 3)
-  }
-  return result
 }
 
 export interface EncodedPicture {

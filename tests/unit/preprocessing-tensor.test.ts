@@ -70,7 +70,7 @@ describe('numbers for the network', () => {
     const small = resizeRgb(picture.data, 5, 7, 3, 4)
     expect(toNetworkInput(picture, wanted)).toEqual(tensorFromResized(small, wanted))
     const batch = new Float32Array(2 * 36)
-    toNetworkInput(picture, wanted, { target: batch, offset: 36, buffers: {} })
+    toNetworkInput(picture, wanted, { target: batch, offset: 36 })
     expect(batch.subarray(36)).toEqual(tensorFromResized(small, wanted))
   })
 })

@@ -1,3 +1,4 @@
+import { hasRoom, kernelOf } from '#shared/domain/simd-kernel.ts'
 import type { Affine } from '#shared/domain/augmentation/index.ts'
 import type { Colour, ColourMap, PlaneOrder, Planes } from './sample.ts'
 
@@ -40,20 +41,7 @@ const SLACK = 64
 /** Places and sampled values are multiples of 1/16384; a power of two changes nothing but the exponent. */
 const ONE = 16384
 
-let loaded: Kernel | null | undefined
-
-function kernel(): Kernel | null {
-  if (loaded !== undefined) return loaded
-  try {
-    const bytes = Uint8Array.from(atob(program), (letter) => letter.charCodeAt(0))
-    loaded = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Kernel
-  } catch (error) {
-    // A runtime without SIMD: not an error, the other way gives the same numbers.
-    if (!(error instanceof Error)) throw error
-    loaded = null
-  }
-  return loaded
-}
+const kernel = kernelOf<Kernel>(program)
 
 interface Views {
   bytes: Uint8Array
@@ -63,9 +51,7 @@ interface Views {
 /** Of the kernel's memory; made anew when it grows. */
 let views: Views | null = null
 
-function viewsOf({ memory }: Kernel, needed: number): Views {
-  const missing = needed - memory.buffer.byteLength
-  if (missing > 0) memory.grow(Math.ceil(missing / 65536))
+function viewsOf({ memory }: Kernel): Views {
   if (views?.bytes.buffer !== memory.buffer)
     views = {
       bytes: new Uint8Array(memory.buffer),
@@ -93,9 +79,9 @@ export function sampleFast(
   const pixels = align(NUMBERS + 3 * count + SLACK)
   const result = align(pixels + 4 * count + stride + SLACK)
   const needed = result + 12 * plane + SLACK
-  if (needed > MOST_MEMORY) return false
+  if (needed > MOST_MEMORY || !hasRoom(simd, needed)) return false
 
-  const { bytes, pairs, floats } = viewsOf(simd, needed)
+  const { bytes, pairs, floats } = viewsOf(simd)
   bytes.set(source.data.subarray(source.offset, source.offset + 3 * count), NUMBERS)
   simd.interleave(NUMBERS, count, pixels)
   writePlaces(pairs, affine, source.size.width - 1, source.size.height - 1, fill === null ? Infinity : 0.5)

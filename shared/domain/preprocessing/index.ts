@@ -1,5 +1,4 @@
 import type { Preprocessing } from './definition.ts'
-import type { ResampleBuffers } from './resample.ts'
 import { networkInputBySimd, resizeRgbFast } from './simd.ts'
 import { rgbOf, type StoredPicture } from './stored.ts'
 import { networkInputLength, requireRoom, tensorFromResized } from './tensor.ts'
@@ -27,13 +26,13 @@ export { rgbOf, type RgbPicture, type StoredPicture } from './stored.ts'
 export function toNetworkInput(
   picture: StoredPicture,
   definition: Preprocessing,
-  options: { target?: Float32Array; offset?: number; buffers?: ResampleBuffers } = {},
+  options: { target?: Float32Array; offset?: number } = {},
 ): Float32Array {
   const { target = new Float32Array(networkInputLength(definition)), offset = 0 } = options
   requireRoom(target, offset, networkInputLength(definition))
   if (networkInputBySimd(picture, definition, target, offset)) return target
   const { width, height } = definition.size
   const rgb = rgbOf(picture)
-  const resized = resizeRgbFast(rgb.data, rgb.width, rgb.height, width, height, options.buffers)
+  const resized = resizeRgbFast(rgb.data, rgb.width, rgb.height, width, height)
   return tensorFromResized(resized, definition, target, offset)
 }

@@ -1,3 +1,4 @@
+import { hasRoom, kernelOf } from '../simd-kernel.ts'
 import { encodedLevels, ONE, type MatrixProfile } from './colours.ts'
 import type { Preprocessing } from './definition.ts'
 import { resampleTable, resizeRgb, type ResampleBuffers, type ResampleTable } from './resample.ts'
@@ -52,20 +53,7 @@ const MOST_MEMORY = 48 * 1024 * 1024
 /** Vectors are read and written whole, up to 47 bytes past the end. */
 const SLACK = 64
 
-let loaded: Kernel | null | undefined
-
-function kernel(): Kernel | null {
-  if (loaded !== undefined) return loaded
-  try {
-    const bytes = Uint8Array.from(atob(program), (letter) => letter.charCodeAt(0))
-    loaded = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as unknown as Kernel
-  } catch (error) {
-    // No WebAssembly here (old runtime, content policy): not an error, the other way gives the same numbers.
-    if (!(error instanceof Error)) throw error
-    loaded = null
-  }
-  return loaded
-}
+const kernel = kernelOf<Kernel>(program)
 
 /** Gives out memory from the beginning, 16-byte aligned, with slack behind every piece. */
 class Arena {
@@ -132,18 +120,6 @@ function write(memory: ArrayBufferLike, { table, first, weights }: PlacedTable, 
   const offsets = new Int32Array(memory, first, table.first.length)
   for (let i = 0; i < offsets.length; i++) offsets[i] = table.first[i]! * step
   new Int16Array(memory, weights, table.weights.length).set(table.weights)
-}
-
-/** @returns whether the memory has so many bytes, now at the latest */
-function hasRoom({ memory }: Kernel, bytes: number): boolean {
-  const missing = bytes - memory.buffer.byteLength
-  try {
-    if (missing > 0) memory.grow(Math.ceil(missing / 65536))
-    return true
-  } catch {
-    // The machine has no more of it.
-    return false
-  }
 }
 
 /** Of each profile, what `colours` in simd.wat calls light: int32 `[3, 256, 4]`. */

@@ -20,18 +20,19 @@ export interface StoredPicture {
 
 /** @returns the picture in sRGB; of three channels the very ones, changed in place */
 export function rgbOf({ data, width, height, channels, profile }: StoredPicture): RgbPicture {
-  const rgb = channels === 1 ? threeTimes(data) : data
+  const rgb = channels === 1 ? threeChannels(data, 1) : data
   if (profile) applyMatrixProfile(rgb, profile)
   return { data: rgb, width, height }
 }
 
-function threeTimes(grey: Uint8Array): Uint8Array {
-  const rgb = new Uint8Array(grey.length * 3)
-  for (let read = 0, write = 0; read < grey.length; read++, write += 3) {
-    const value = grey[read]!
-    rgb[write] = value
-    rgb[write + 1] = value
-    rgb[write + 2] = value
+/** Grey, grey + alpha and RGBA as RGB; alpha is left out. @param data uint8 `[pixels, channels]`, not three of them */
+export function threeChannels(data: Uint8Array, channels: number): Uint8Array {
+  const rgb = new Uint8Array((data.length / channels) * 3)
+  const [green, blue] = channels < 3 ? [0, 0] : [1, 2]
+  for (let read = 0, write = 0; write < rgb.length; read += channels, write += 3) {
+    rgb[write] = data[read]!
+    rgb[write + 1] = data[read + green]!
+    rgb[write + 2] = data[read + blue]!
   }
   return rgb
 }
